@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * One line a record on the inherited standard error:
+ *	role: level: text
+ * Strings that came from a peer go through log_vis() first.
+ */
+#ifndef COMMON_LOG_H
+#define COMMON_LOG_H
+
+#include <stddef.h>
+
+/* role: a string literal that names this process in each line. */
+void log_init(const char *role, int debug);
+const char *log_role(void);
+
+void log_err(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_warn(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_info(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+void log_debug(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
+
+/* Log, then _exit(1). fatal() adds strerror(errno), fatalx() does not. */
+void fatal(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2), noreturn));
+void fatalx(const char *fmt, ...)
+    __attribute__((format(printf, 1, 2), noreturn));
+
+/* Escape src (vis(3), white space included) into dst; returns dst. */
+const char *log_vis(char *dst, size_t size, const char *src);
+
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The operator's configuration as every role sees it: one fixed struct in a
+ * sealed memfd, written once by conf (the only parser), checked again by each
+ * reader with sysconf_check(). No role but conf opens a configuration file.
+ */
+#ifndef COMMON_SYSCONF_H
+#define COMMON_SYSCONF_H
+
+#include <stdint.h>
+
+#include "common/err.h"
+
+#define SYSCONF_MAGIC 0x666e6f63u
+#define SYSCONF_VERSION 1
+#define CONF_MEMBERS_MAX 1024
+#define CONF_OWNERS_MAX 64
+#define CONF_BINDS_MAX 8
+
+/* Ceilings and grants of an owner (uid UINT32_MAX: everybody else). */
+struct owner_conf {
+	uint32_t uid;
+	uint32_t vms, cpus, memory_mib, ports, connections; /* most at a time */
+	uint16_t port_lo, port_hi;	/* ports it may publish */
+	uint32_t nbinds;
+	uint32_t binds[CONF_BINDS_MAX];	/* addresses it may bind; default
+					   127.0.0.1; 0.0.0.0: every one */
+	uint32_t flags;			/* OWNER_RUNNER, OWNER_BRIDGE */
+};
+#define OWNER_RUNNER 1u
+#define OWNER_BRIDGE 2u
+
+#define COMPOSE_NETWORK 1u
+#define COMPOSE_VSOCK 2u
+#define COMPOSE_FIREWALL 4u
+#define COMPOSE_JAILER 8u
+#define COMPOSE_CONSOLE 16u
+#define COMPOSE_SHUTDOWN 32u
+#define COMPOSE_ALL 63u
+
+struct sysconf_uids {
+	uint32_t front, net, jail, ctld, client, conf, fetch;
+};
+
+struct sysconf {
+	uint32_t magic, version;
+	char instance[16];	/* [a-z0-9]{1,8}; "postern" by default; prefix
+				   of the cgroup, tables and so on */
+	char ifprefix[8];	/* host ends of veths: "pst" by default */
+	char run_dir[108];	/* /run/postern */
+	char state_dir[108];	/* /var/lib/postern */
+	char libexec_dir[108];	/* where the roles' programs are */
+	char qemu_path[108];	/* beneath /usr */
+	char firecracker_path[108];
+	struct sysconf_uids uid;
+	uint32_t group;		/* gid of group postern */
+	uint32_t nmembers, nadmins;
+	uint32_t members[CONF_MEMBERS_MAX]; /* uids served at all */
+	uint32_t admins[CONF_MEMBERS_MAX];  /* of them, those who see all */
+	uint32_t vm_id_base;	/* first uid and gid of VMs; a multiple of
+				   vm_id_count */
+	uint32_t vm_id_count;	/* a power of two, >= 2 * slots */
+	uint32_t slots;		/* handles: power of two, 16-8192 */
+	uint32_t max_vms;	/* node ceilings, max_vms <= slots / 2 */
+	uint32_t max_cpus, max_memory_mib;
+	uint32_t pool_addr, pool_prefix; /* /31s for VMs are cut from it */
+	uint32_t dns;		/* the guests' resolver; 0: none */
+	uint32_t flows;		/* most conntrack flows of a VM */
+	uint32_t compose;	/* COMPOSE_ bits that are on */
+	uint32_t accel;		/* 0 TCG, 1 KVM: whether guests run on it */
+	uint32_t tsc_khz;	/* for tsc_early_khz= under TCG */
+	uint32_t grace_ms;	/* default grace of a stop: 2000 */
+	uint32_t console_bytes;
+	uint32_t debug;
+	uint32_t nowners;
+	struct owner_conf fallback;	/* of every owner not listed */
+	struct owner_conf owners[CONF_OWNERS_MAX];
+	uint32_t zero[16];
+};
+
+/* Read the sealed memfd and check it. 0, or -1 with *e (field, remedy). */
+int sysconf_load(int fd, struct sysconf *c, struct err *e);
+/* Every range, string, overlap and distinctness that roles rely on. */
+int sysconf_check(const struct sysconf *c, struct err *e);
+const struct owner_conf *sysconf_owner(const struct sysconf *c, uint32_t uid);
+int sysconf_member(const struct sysconf *c, uint32_t uid); /* root: yes */
+int sysconf_admin(const struct sysconf *c, uint32_t uid);  /* root: yes */
+
+/* What is computed from a slot, the same everywhere. */
+uint32_t slot_uid_sup(const struct sysconf *c, uint32_t slot);
+uint32_t slot_uid_vmm(const struct sysconf *c, uint32_t slot);
+uint32_t slot_gid(const struct sysconf *c, uint32_t slot); /* both's */
+uint32_t slot_addr_host(const struct sysconf *c, uint32_t slot);
+uint32_t slot_addr_vm(const struct sysconf *c, uint32_t slot);
+/* "pst12" into name[16]. */
+void slot_ifname(const struct sysconf *c, uint32_t slot, char name[16]);
+
+#endif
