@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * A backend as ctld sees it: one const table. Nothing outside ctld/backend
+ * and ctld/sup asks which backend it is. Runs in ctld; pure functions.
+ */
+#ifndef CTLD_BACKEND_H
+#define CTLD_BACKEND_H
+
+#include "common/err.h"
+#include "common/sysconf.h"
+#include "policy/clientops.h"
+
+#define BCAP_PAUSE 1u
+#define BCAP_SNAPSHOT 2u
+#define BCAP_VSOCK 4u
+#define BCAP_TAP 8u
+
+struct backend_plan {
+	struct req_limits limits;
+	struct req_spawn spawn;
+	int argv_fd;		/* sealed memfd; owned by the plan's user */
+};
+
+struct backend {
+	const char *name;	/* as in JSON and --backend */
+	enum backend_kind kind;
+	uint32_t caps;
+	uint32_t overhead_mib;	/* VMM's own memory, beside the guest's */
+	/* 1 if it can be used on this host, else 0 and *e tells the remedy */
+	int (*is_available)(const struct sysconf *c, struct err *e);
+	/* From the validated request to everything privd needs. 0 or -1. */
+	int (*plan)(const struct sysconf *c, const struct clreq_start *req,
+	    struct backend_plan *out, struct err *e);
+};
+
+/* By kind; BACKEND_AUTO picks the first available. NULL and *e otherwise. */
+const struct backend *backend_get(const struct sysconf *c, uint32_t kind,
+    struct err *e);
+extern const struct backend backend_qemu;
+
+#endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: ISC */
+/* The request tables as data, generated from their .def files. */
+#include <stddef.h>
+
+#include "policy/clientops.h"
+#include "policy/privops.h"
+#include "policy/steps.h"
+#include "policy/supops.h"
+
+#define ROW(nm, ty, rq, rp, i0, i1, o0, o1)                                   \
+	{ .name = nm, .type = ty, .req_len = rq, .rep_len = rp, .in_min = i0, \
+	  .in_max = i1, .out_min = o0, .out_max = o1 }
+
+static const struct privop_row privops[PRIVOP_END] = {
+#define PRIVOP(NAME, name, srv, ask, i0, i1, o0, o1, st, nx)                \
+	[PRIVOP_##NAME] = {                                                 \
+		ROW(#name, PRIVOP_##NAME, sizeof(struct req_##name),        \
+		    ASK_##ask == ASK_JAIL ? 0 : sizeof(struct rep_##name),  \
+		    i0, i1, o0, o1),                                        \
+		.server = SRV_##srv, .asker = ASK_##ask, .states = (st),    \
+		.next = (nx) },
+#include "policy/privops.def"
+#undef PRIVOP
+};
+
+static const struct clientop_row clientops[CLIENTOP_END] = {
+#define CLIENTOP(NAME, name, m, i0, i1, o0, o1)                             \
+	[CLIENTOP_##NAME] = {                                               \
+		ROW(#name, CLIENTOP_##NAME, sizeof(struct clreq_##name),    \
+		    sizeof(struct clrep_##name), i0, i1, o0, o1),           \
+		.may = MAY_##m },
+#include "policy/clientops.def"
+#undef CLIENTOP
+};
+
+#define DIR_CTLD(x) sizeof(x)
+#define DIR_SUP(x) 0
+static const struct wire_row supops[SUPOP_END] = {
+#define SUPOP(NAME, name, dir)                                              \
+	[SUPOP_##NAME] = ROW(#name, SUPOP_##NAME,                           \
+	    sizeof(struct supreq_##name),                                   \
+	    DIR_##dir(struct suprep_##name), 0, 0, 0, 0),
+#include "policy/supops.def"
+#undef SUPOP
+};
+
+const struct privop_row *
+privop_row(uint16_t type)
+{
+	return type > PRIVOP_NONE && type < PRIVOP_END ? &privops[type] : NULL;
+}
+
+const char *
+privop_name(uint16_t type)
+{
+	const struct privop_row *row = privop_row(type);
+
+	return row != NULL ? row->w.name : "?";
+}
+
+const struct clientop_row *
+clientop_row(uint16_t type)
+{
+	return type > CLIENTOP_NONE && type < CLIENTOP_END ? &clientops[type] :
+							     NULL;
+}
+
+const struct wire_row *
+supop_row(uint16_t type)
+{
+	return type > SUPOP_NONE && type < SUPOP_END ? &supops[type] : NULL;
+}
+
+const char *
+step_name(uint16_t step)
+{
+	static const char *const names[] = {
+#define STEP(NAME, name) name,
+#include "policy/steps.def"
+#undef STEP
+	};
+
+	return step < STEP_END ? names[step] : "?";
+}
+
+const char *
+slot_state_name(uint32_t state)
+{
+	switch (state) {
+	case ST_FREE: return "free";
+	case ST_RESERVED: return "reserved";
+	case ST_NS: return "namespace";
+	case ST_NET: return "network";
+	case ST_LIMITED: return "limited";
+	case ST_RUNNING: return "running";
+	case ST_DYING: return "dying";
+	case ST_REAPED: return "reaped";
+	case ST_CLOSED: return "closed";
+	default: return "?";
+	}
+}
+
+const char *
+vm_status_name(uint32_t status)
+{
+	static const char *const names[] = { "?", "Stopped", "Starting",
+		"Running", "Paused", "Stopping", "Failed" };
+
+	return status <= VM_FAILED ? names[status] : names[0];
+}

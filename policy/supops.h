@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: ISC */
+#ifndef POLICY_SUPOPS_H
+#define POLICY_SUPOPS_H
+
+#include <stdint.h>
+
+#include "common/wire.h"
+
+#define SUP_VERSION 1
+
+enum sup_state {
+	SUP_STARTING = 1, /* VMM executed, not heard of yet */
+	SUP_RUNNING,
+	SUP_PAUSED,
+	SUP_ENDED,	  /* VMM reaped: see exit */
+};
+enum sup_end {		  /* why the guest ended, as far as the VMM told */
+	END_UNKNOWN = 0,
+	END_SHUTDOWN,	  /* guest powered off */
+	END_REBOOT,	  /* guest reset itself (-no-reboot: it ends) */
+	END_PANIC,	  /* pvpanic */
+	END_QUIT,	  /* we asked the VMM to end */
+	END_SIGNAL,	  /* killed: wait_status tells by what */
+	END_VMM_ERROR,	  /* VMM ended by itself with an error */
+};
+
+struct supreq_hello { uint32_t version; uint32_t zero; };
+struct suprep_hello {
+	struct rep_hdr r;
+	uint32_t version;
+	uint32_t state;		/* enum sup_state */
+	uint32_t end;		/* enum sup_end */
+	int32_t wait_status;	/* of waitid: raw wait(2) status, -1 none */
+	uint32_t ready;		/* 1: the text of READY was seen */
+	uint32_t zero;
+};
+struct supreq_shutdown { uint64_t zero; };
+struct suprep_shutdown { struct rep_hdr r; };
+struct supreq_pause { uint64_t zero; };
+struct suprep_pause { struct rep_hdr r; };
+struct supreq_resume { uint64_t zero; };
+struct suprep_resume { struct rep_hdr r; };
+struct supreq_quit { uint64_t zero; };
+struct suprep_quit { struct rep_hdr r; };
+struct supreq_ack_exit { uint64_t zero; };
+struct suprep_ack_exit { struct rep_hdr r; };
+struct supreq_ready { char text[64]; };
+struct suprep_ready { struct rep_hdr r; };
+/* told on every change, and once after HELLO's answer */
+struct supreq_state {
+	uint32_t state, end;
+	int32_t wait_status;
+	uint32_t ready;
+};
+struct suprep_state { struct rep_hdr r; };
+
+enum supop {
+	SUPOP_NONE = 0,
+#define SUPOP(NAME, name, dir) SUPOP_##NAME,
+#include "policy/supops.def"
+#undef SUPOP
+	SUPOP_END
+};
+const struct wire_row *supop_row(uint16_t type);	/* policy/supops.c */
+
+#endif
