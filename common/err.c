@@ -8,6 +8,9 @@
 
 #include "common/err.h"
 
+static void err_fill(struct err *, int, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
+
 static void
 err_fill(struct err *e, int code, const char *fmt, va_list ap)
 {

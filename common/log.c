@@ -8,6 +8,8 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include <bsd/string.h>
+#define LIBBSD_OPENBSD_VIS /* or the header warns that two systems differ */
 #include <bsd/vis.h>
 
 #include "common/log.h"
@@ -27,6 +29,9 @@ log_role(void)
 {
 	return role;
 }
+
+static void log_line(const char *, int, const char *, va_list)
+    __attribute__((format(printf, 3, 0)));
 
 static void
 log_line(const char *level, int code, const char *fmt, va_list ap)
@@ -99,7 +104,7 @@ fatalx(const char *fmt, ...)
 const char *
 log_vis(char *dst, size_t size, const char *src)
 {
-	if (strnvis(dst, size, src, VIS_WHITE | VIS_CSTYLE) < 0)
-		dst[0] = '\0';
+	if (strnvisx(dst, size, src, strlen(src), VIS_WHITE | VIS_CSTYLE) < 0)
+		(void)strlcpy(dst, "(too long)", size);
 	return dst;
 }

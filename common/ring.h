@@ -23,6 +23,8 @@ struct ring {			/* a writer's mapping */
 	struct ring_hdr *hdr;
 	unsigned char *data;
 	size_t size;
+	uint64_t head;		/* the writer's own: the shared one is only
+				   told to readers, never believed */
 };
 int ring_map(struct ring *r, int fd);	/* EBADMSG unless sealed in size */
 void ring_put(struct ring *r, const void *buf, size_t n);

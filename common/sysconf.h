@@ -51,7 +51,7 @@ struct sysconf {
 	char state_dir[108];	/* /var/lib/postern */
 	char libexec_dir[108];	/* where the roles' programs are */
 	char qemu_path[108];	/* beneath /usr */
-	char firecracker_path[108];
+	char firecracker_path[108]; /* "": none on this host */
 	struct sysconf_uids uid;
 	uint32_t group;		/* gid of group postern */
 	uint32_t nmembers, nadmins;
@@ -78,6 +78,9 @@ struct sysconf {
 	uint32_t zero[16];
 };
 
+/* Every default; role uids, group, members and owners are left empty: conf
+ * resolves them. */
+void sysconf_default(struct sysconf *c);
 /* Read the sealed memfd and check it. 0, or -1 with *e (field, remedy). */
 int sysconf_load(int fd, struct sysconf *c, struct err *e);
 /* Every range, string, overlap and distinctness that roles rely on. */

@@ -43,7 +43,7 @@ sysx_clone3(uint64_t flags, int cgroup, int *pidfd)
 	}
 	if (cgroup >= 0) {
 		a.flags |= CLONE_INTO_CGROUP;
-		a.cgroup = (uint64_t)cgroup;
+		a.cgroup = (unsigned)cgroup;
 	}
 	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
 }
