@@ -142,9 +142,14 @@ enum kill_how { KILL_TERM_VMM = 1, KILL_VMM, KILL_ALL };
 struct req_kill { uint32_t how; uint32_t zero; };
 struct rep_kill { struct rep_hdr r; };
 
-/* EBUSY while a process of the VM still lives. Idempotent. */
+/* EBUSY while a process of the VM still lives. Idempotent. oom: how often the
+ * kernel killed in the VMM's cgroup for want of memory, 0 when not known. */
 struct req_reap { uint64_t zero; };
-struct rep_reap { struct rep_hdr r; };
+struct rep_reap {
+	struct rep_hdr r;
+	uint32_t oom;
+	uint32_t zero;
+};
 
 struct req_net_down { uint64_t zero; };
 struct rep_net_down { struct rep_hdr r; };

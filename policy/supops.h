@@ -53,10 +53,13 @@ struct supreq_state {
 	uint32_t ready;
 };
 struct suprep_state { struct rep_hdr r; };
+/* fds out: the console ring, then the hypervisor log ring */
+struct supreq_rings { uint64_t zero; };
+struct suprep_rings { struct rep_hdr r; };
 
 enum supop {
 	SUPOP_NONE = 0,
-#define SUPOP(NAME, name, dir) SUPOP_##NAME,
+#define SUPOP(NAME, name, dir, out) SUPOP_##NAME,
 #include "policy/supops.def"
 #undef SUPOP
 	SUPOP_END
