@@ -22,10 +22,12 @@
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/sysmacros.h>
 
 #include "common/vmfd.h"
 #include "policy/seccomp.h"
+
+/* as mknodat(2) takes it, for numbers below 256 */
+#define DEV(major, minor) ((uint64_t)(major) << 8 | (minor))
 
 #define RULE(k, c, n, w) .kind = k, .nr = SCMP_SYS(c), .call = #c, \
 	.nargs = n, .why = w
