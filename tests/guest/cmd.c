@@ -282,7 +282,7 @@ void
 cmd_poll(void)
 {
 	static char report[256];
-	struct text out = { report, 0, sizeof(report) };
+	struct text out;
 
 	if (machine_button() && !cmd.deaf) {
 		serial_puts("POSTERN-TEST-GUEST power button\n");
@@ -290,10 +290,12 @@ cmd_poll(void)
 	}
 	if (cmd.sleeping && (int32_t)(clock_ms() - cmd.until) >= 0)
 		cmd.sleeping = 0;
-	while (*cmd.next != '\0' && !cmd.sleeping)
+	while (*cmd.next != '\0' && !cmd.sleeping) {
+		out = (struct text) { report, 0, sizeof(report) };
+		report[0] = '\0';
 		cmd.next = word(cmd.next, &out);
-	if (out.len > 0)
 		serial_puts(report);
+	}
 }
 
 void

@@ -185,11 +185,23 @@ machine_fault(void)
 	machine_halt();
 }
 
+/* Tell the event device and give the VMM time to act; not every one does. */
+static void
+ged_write(uint32_t reg, uint8_t value)
+{
+	uint32_t from = clock_ms();
+
+	if (!machine.qemu)
+		return;
+	*(volatile uint8_t *)reg = value;
+	while (clock_ms() - from < 100)
+		continue;
+}
+
 void
 machine_reboot(void)
 {
-	if (machine.qemu)
-		*(volatile uint8_t *)GED_RESET = GED_RESET_VALUE;
+	ged_write(GED_RESET, GED_RESET_VALUE);
 	outb(KBD_STATUS, KBD_RESET);
 	machine_fault();
 }
@@ -197,8 +209,7 @@ machine_reboot(void)
 void
 machine_poweroff(void)
 {
-	if (machine.qemu)
-		*(volatile uint8_t *)GED_SLEEP = GED_SLEEP_S5;
+	ged_write(GED_SLEEP, GED_SLEEP_S5);
 	outb(KBD_STATUS, KBD_RESET);	/* Firecracker has no other way */
 	machine_fault();
 }
