@@ -7,6 +7,7 @@
  *	ALLOW_MASK(call, arg, mask, value, "why")      (arg & mask) == value
  *	ALLOW_ARG2(call, a1, op1, v1, a2, op2, v2, "why")       both hold
  *	ALLOW_MASK2(call, a1, mask1, v1, a2, mask2, v2, "why")  both hold
+ *	ALLOW_IOCTL(request, "why")                    by its 32-bit number
  *	ALLOW_IDS(call, "why")   setresuid, setresgid: each argument is -1,
  *	                         jail's own id or in the VM range
  *	REFUSE(call, errno, "why")    what libc merely probes

@@ -46,6 +46,9 @@
 #define ALLOW_MASK2(c, a, m, v, a2, m2, v2, why) \
 	{ RULE(SECK_ALLOW, c, 2, why), \
 	    .args = { MASK(a, m, v), MASK(a2, m2, v2) } },
+/* the kernel takes 32 bits; programs that keep it in an int sign-extend it */
+#define ALLOW_IOCTL(request, why) \
+	ALLOW_MASK(ioctl, 1, 0xffffffffu, (uint32_t)(request), why)
 #define ALLOW_IDS(c, why) { RULE(SECK_IDS, c, 0, why) },
 #define REFUSE(c, error, why) \
 	{ RULE(SECK_REFUSE, c, 0, why), .refuse = (error) },
