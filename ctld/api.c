@@ -1,0 +1,300 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Runs in ctld. Who a client is comes from the kernel (SO_PEERCRED of its
+ * accepted socket), never from a record. A malformed record ends that wire
+ * only. Bounded: connections of an owner and in all, requests of a
+ * connection, records waiting for a client that does not read.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bsd/string.h>
+#include <event2/event.h>
+
+#include "common/fdutil.h"
+#include "common/log.h"
+#include "ctld/api.h"
+#include "ctld/ctld.h"
+#include "ctld/fault.h"
+#include "ctld/link.h"
+#include "ctld/vm.h"
+#include "ctld/vm_start.h"
+
+#define CONNS_MAX 1024u
+#define CONNS_ADMIN 64u		/* more of them, for admins only */
+#define TICKETS_MAX 4u		/* unanswered requests of a connection */
+#define QUEUE_MAX 16u
+
+struct conn {
+	TAILQ_ENTRY(conn) next;
+	struct conns *cs;
+	struct link *link;
+	int sock;		/* the client's accepted socket: attests */
+	uint32_t uid;
+	int admin;
+	struct tickets tickets;
+	unsigned ntickets;
+};
+
+struct conns {
+	struct ctld *ctld;
+	struct link *listener;
+	TAILQ_HEAD(, conn) list;
+	unsigned n;
+};
+
+static int (*const handlers[CLIENTOP_END])(struct ticket *,
+    struct wire_msg *) = {
+#define CLIENTOP(NAME, name, may, i0, i1, o0, o1) \
+	[CLIENTOP_##NAME] = api_##name,
+#include "policy/clientops.def"
+#undef CLIENTOP
+};
+
+static void
+ticket_free(struct ticket *t)
+{
+	if (t->vm != NULL)
+		TAILQ_REMOVE(&t->vm->waiters, t, of_vm);
+	TAILQ_REMOVE(&t->conn->tickets, t, of_conn);
+	t->conn->ntickets--;
+	free(t);
+}
+
+void
+ticket_reply(struct ticket *t, const void *body, const int *fds,
+    unsigned nfds)
+{
+	const struct clientop_row *row = clientop_row(t->h.type);
+	struct wire_hdr h = { .type = t->h.type | WIRE_REPLY,
+		.seq = t->h.seq };
+	struct link *l = t->conn->link;
+	struct rep_cl why;
+
+	if (link_send(l, &h, body, row->w.rep_len, fds, nfds) < 0 &&
+	    nfds > 0) {
+		/* a descriptor could not be queued: say so instead */
+		fault_host(&why, STEP_NONE, errno, "answer");
+		ticket_fault(t, &why);
+		return;
+	}
+	ticket_free(t);
+}
+
+void
+ticket_ok(struct ticket *t)
+{
+	unsigned char body[WIRE_BODY_MAX] = { 0 };
+
+	ticket_reply(t, body, NULL, 0);
+}
+
+void
+ticket_fault(struct ticket *t, const struct rep_cl *why)
+{
+	unsigned char body[WIRE_BODY_MAX] = { 0 };
+
+	memcpy(body, why, sizeof(*why));
+	ticket_reply(t, body, NULL, 0);
+}
+
+void
+ticket_deny(struct ticket *t, enum cl_error error, const char *field,
+    const char *reason)
+{
+	struct rep_cl why;
+
+	fault_set(&why, error, field, "%s", reason);
+	ticket_fault(t, &why);
+}
+
+int
+ticket_sock(const struct ticket *t)
+{
+	return t->conn->sock;
+}
+
+int
+ticket_ref_ok(const struct cl_ref *ref)
+{
+	return wire_str_ok(ref->name, sizeof(ref->name)) && ref->zero == 0;
+}
+
+struct vm *
+ticket_vm(struct ticket *t, const struct cl_ref *ref)
+{
+	uint32_t owner = ref->owner == OWNER_SELF ? t->uid : ref->owner;
+	struct vm *vm;
+
+	if (vm_is_id(ref->name))
+		vm = vm_by_id(t->ctld->vms, ref->name);
+	else
+		vm = vm_by_name(t->ctld->vms, owner, ref->name);
+	if (vm != NULL && (vm->pub.owner == t->uid || t->admin))
+		return vm;
+	ticket_deny(t, CLE_NOT_FOUND, "name", ref->name);
+	return NULL;
+}
+
+static int
+on_request(void *arg, struct wire_msg *m)
+{
+	struct conn *c = arg;
+	const struct clientop_row *row = clientop_row(m->h.type);
+	struct ticket *t;
+
+	if (row == NULL || m->h.type == CLIENTOP_CONN || m->h.slot != 0 ||
+	    m->h.generation != 0 || wire_check_request(m, &row->w) < 0 ||
+	    c->ntickets >= TICKETS_MAX ||
+	    (t = calloc(1, sizeof(*t))) == NULL) {
+		log_warn("op=%s uid=%u err=malformed request",
+		    row != NULL ? row->w.name : "?", c->uid);
+		return -1;
+	}
+	t->ctld = c->cs->ctld;
+	t->conn = c;
+	t->h = m->h;
+	t->uid = c->uid;
+	t->admin = c->admin;
+	TAILQ_INSERT_TAIL(&c->tickets, t, of_conn);
+	c->ntickets++;
+	return handlers[m->h.type](t, m);
+}
+
+static void
+conn_free(struct conn *c)
+{
+	struct ticket *t;
+
+	while ((t = TAILQ_FIRST(&c->tickets)) != NULL) {
+		/* a start whose client is gone is undone */
+		if (t->starting != NULL)
+			start_forget(t->starting);
+		ticket_free(t);
+	}
+	TAILQ_REMOVE(&c->cs->list, c, next);
+	c->cs->n--;
+	link_free(c->link);
+	fd_close(&c->sock);
+	free(c);
+}
+
+static void
+on_conn_end(void *arg, const char *why)
+{
+	struct conn *c = arg;
+
+	if (why != NULL)
+		log_info("uid=%u connection closed: %s", c->uid, why);
+	conn_free(c);
+}
+
+static const struct link_ops conn_ops = { on_request, on_conn_end };
+
+static int
+conn_may(struct conns *cs, uint32_t uid, int admin, struct rep_cl *why)
+{
+	const struct owner_conf *o = sysconf_owner(&cs->ctld->conf, uid);
+	struct conn *c;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(c, &cs->list, next)
+		n += c->uid == uid;
+	if (n < o->connections &&
+	    cs->n < CONNS_MAX + (admin ? CONNS_ADMIN : 0))
+		return 0;
+	fault_set(why, CLE_QUOTA, "connections",
+	    "%u connections are open; close one", n);
+	why->limit = o->connections;
+	return -1;
+}
+
+/* The listener's word about a new connection; the kernel has the last. */
+static int
+conn_admit(struct conns *cs, struct wire_msg *m, struct rep_cl *why)
+{
+	struct clreq_conn rq;
+	struct conn *c;
+	uint32_t uid, gid;
+	int admin;
+
+	memcpy(&rq, m->body, sizeof(rq));
+	if (wire_peer(m->fds[1], &uid, &gid) < 0 || uid != rq.uid ||
+	    !sysconf_member(&cs->ctld->conf, uid)) {
+		fault_set(why, CLE_DENIED, "", "not in group postern");
+		return 0;
+	}
+	admin = sysconf_admin(&cs->ctld->conf, uid);
+	if (conn_may(cs, uid, admin, why) < 0)
+		return 0;
+	if ((c = calloc(1, sizeof(*c))) == NULL)
+		return -1;
+	TAILQ_INIT(&c->tickets);
+	c->cs = cs;
+	c->uid = uid;
+	c->admin = admin;
+	c->link = link_new(cs->ctld->base, fd_steal(&m->fds[0]), QUEUE_MAX,
+	    &conn_ops, c);
+	if (c->link == NULL || link_start(c->link) < 0) {
+		link_free(c->link);
+		free(c);
+		return -1;
+	}
+	c->sock = fd_steal(&m->fds[1]);
+	TAILQ_INSERT_TAIL(&cs->list, c, next);
+	cs->n++;
+	return 0;
+}
+
+static int
+on_listener(void *arg, struct wire_msg *m)
+{
+	const struct wire_row *row = &clientop_row(CLIENTOP_CONN)->w;
+	struct clrep_conn rep = { 0 };
+	struct conns *cs = arg;
+	struct wire_hdr h = { .type = CLIENTOP_CONN | WIRE_REPLY,
+		.seq = m->h.seq };
+
+	if (wire_check_request(m, row) < 0)
+		return -1;
+	if (conn_admit(cs, m, &rep.r) < 0)
+		fault_host(&rep.r, STEP_NONE, errno, "connection");
+	return link_send(cs->listener, &h, &rep, sizeof(rep), NULL, 0);
+}
+
+static void
+on_listener_end(void *arg, const char *why)
+{
+	(void)arg;
+	fatalx("client listener: %s", why != NULL ? why : "gone");
+}
+
+static const struct link_ops listener_ops = { on_listener, on_listener_end };
+
+/* The listener's request never comes in on a connection's wire. */
+int
+api_conn(struct ticket *t, struct wire_msg *m)
+{
+	(void)t;
+	(void)m;
+	return -1;
+}
+
+struct conns *
+conns_new(struct ctld *c, int fd)
+{
+	struct conns *cs = calloc(1, sizeof(*cs));
+
+	if (cs == NULL)
+		return NULL;
+	TAILQ_INIT(&cs->list);
+	cs->ctld = c;
+	cs->listener = link_new(c->base, fd, CONNS_MAX, &listener_ops, cs);
+	return cs->listener != NULL ? cs : NULL;
+}
+
+int
+conns_serve(struct conns *cs)
+{
+	return link_start(cs->listener);
+}

@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Clients' connections and their requests. A ticket is one request on its way
+ * to an answer; it is answered exactly once, or vanishes with its connection.
+ */
+#ifndef CTLD_API_H
+#define CTLD_API_H
+
+#include <stddef.h>
+#include <stdint.h>
+#include <bsd/sys/queue.h>
+
+#include "common/err.h"
+#include "policy/clientops.h"
+
+struct ctld;
+struct conn;
+struct vm;
+
+struct ticket {
+	TAILQ_ENTRY(ticket) of_conn, of_vm;
+	struct ctld *ctld;
+	struct conn *conn;
+	struct vm *vm;		/* among whose waiters it is, or NULL */
+	struct vm *starting;	/* whose start it is, or NULL */
+	struct wire_hdr h;
+	uint32_t uid;		/* of the client's socket, by the kernel */
+	int admin;
+};
+TAILQ_HEAD(tickets, ticket);
+
+/* Handlers: api_NAME() for each row of clientops.def. They answer now or
+ * later; -1: the record was malformed, the wire is closed. */
+#define CLIENTOP(NAME, name, may, i0, i1, o0, o1) \
+	int api_##name(struct ticket *t, struct wire_msg *m);
+#include "policy/clientops.def"
+#undef CLIENTOP
+
+/* Answer; the ticket is freed. body is the row's struct clrep_NAME. */
+void ticket_reply(struct ticket *t, const void *body, const int *fds,
+    unsigned nfds);
+void ticket_ok(struct ticket *t);		/* all zero: done */
+void ticket_fault(struct ticket *t, const struct rep_cl *why);
+void ticket_deny(struct ticket *t, enum cl_error error, const char *field,
+    const char *reason);
+/* The client's own accepted socket: ours to lend, not to close. */
+int ticket_sock(const struct ticket *t);
+
+/* Is the reference well-formed? Asked before ticket_vm(). */
+int ticket_ref_ok(const struct cl_ref *ref);
+/* The VM that a request names, if this caller may touch it; else NULL, and
+ * the ticket was answered: a foreign and an absent one alike. */
+struct vm *ticket_vm(struct ticket *t, const struct cl_ref *ref);
+
+/* Hear the listener; owns fd. Reads nothing before conns_serve(). */
+struct conns *conns_new(struct ctld *c, int fd);
+int conns_serve(struct conns *cs);
+
+#endif

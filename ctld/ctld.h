@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What ctld's modules share: the configuration, the event loop and the
+ * descriptors the starter gave. One process, one thread; every module gets
+ * this context, none has variables of its own.
+ */
+#ifndef CTLD_CTLD_H
+#define CTLD_CTLD_H
+
+#include "common/sysconf.h"
+
+struct event_base;
+struct priv;
+struct link;
+struct vmtab;
+struct conns;
+struct reconcile;
+
+struct ctld {
+	struct sysconf conf;
+	struct event_base *base;
+	struct priv *priv;	 /* requests to front */
+	struct conns *conns;	 /* clients */
+	struct vmtab *vms;
+	struct reconcile *rec;	 /* while comparing with front, else NULL */
+	int state_dir, run_dir;	 /* its own directories, 0700 */
+	char boot_id[40];	 /* tells this boot's slots from older ones */
+};
+
+/* Wall clock in milliseconds, for what people see. */
+int64_t wall_ms(void);
+
+#endif

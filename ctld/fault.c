@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Runs in ctld; pure functions. One table: a new step that is not the host's
+ * fault is one row here.
+ */
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <bsd/string.h>
+
+#include "ctld/ctld.h"
+#include "ctld/fault.h"
+
+void
+fault_set(struct rep_cl *f, enum cl_error error, const char *field,
+    const char *fmt, ...)
+{
+	va_list ap;
+
+	memset(f, 0, sizeof(*f));
+	f->error = (uint16_t)error;
+	(void)strlcpy(f->field, field, sizeof(f->field));
+	va_start(ap, fmt);
+	(void)vsnprintf(f->reason, sizeof(f->reason), fmt, ap);
+	va_end(ap);
+	/* no bytes after the NUL: vsnprintf(3) wrote none */
+}
+
+void
+fault_host(struct rep_cl *f, uint16_t step, int code, const char *what)
+{
+	fault_set(f, CLE_HOST, "", "%s: %s", what, strerror(code));
+	f->step = step;
+	f->code = code;
+}
+
+void
+fault_err(struct rep_cl *f, const struct err *e)
+{
+	if (e->field[0] != '\0') {
+		fault_set(f, CLE_INVALID, e->field, "%s", e->msg);
+		f->code = e->code;
+		return;
+	}
+	fault_set(f, CLE_HOST, "", "%s", e->msg);
+	f->step = e->step;
+	f->code = e->code;
+}
+
+static uint64_t
+least(uint32_t a, uint32_t b)
+{
+	return a < b ? a : b;
+}
+
+static void
+quota(struct rep_cl *f, const char *resource, uint64_t limit)
+{
+	fault_set(f, CLE_QUOTA, resource,
+	    "no more than %llu %s at a time; stop a VM or ask the operator",
+	    (unsigned long long)limit, resource);
+	f->limit = limit;
+}
+
+static int
+fault_quota(struct rep_cl *f, const struct ctld *c, uint32_t owner,
+    const struct priv_reply *r)
+{
+	const struct owner_conf *o = sysconf_owner(&c->conf, owner);
+
+	switch (r->step) {
+	case STEP_QUOTA_VMS:
+		quota(f, "vms", least(o->vms, c->conf.max_vms));
+		return 1;
+	case STEP_QUOTA_CPUS:
+		quota(f, "cpus", least(o->cpus, c->conf.max_cpus));
+		return 1;
+	case STEP_QUOTA_MEM:
+		quota(f, "memory_mib",
+		    least(o->memory_mib, c->conf.max_memory_mib));
+		return 1;
+	case STEP_QUOTA_PORTS:
+		quota(f, "ports", o->ports);
+		return 1;
+	default:
+		return 0;
+	}
+}
+
+/* The port or allow entry that net found at fault, in words. */
+static void
+fault_port(struct rep_cl *f, const struct ctld *c, uint32_t owner,
+    const struct priv_reply *r, const struct clreq_start *req)
+{
+	const struct rep_net_up *up = r->body;
+	const struct owner_conf *o = sysconf_owner(&c->conf, owner);
+	const struct net_port *p;
+	char what[64] = "a port";
+
+	if (up != NULL && req != NULL && up->bad >= 1 &&
+	    up->bad <= req->net_up.nports && up->bad <= NET_PORTS_MAX) {
+		p = &req->net_up.ports[up->bad - 1];
+		(void)snprintf(what, sizeof(what), "port %u/%s",
+		    (unsigned)p->host, p->proto == IPPROTO_UDP ? "udp" : "tcp");
+	}
+	if (r->code == EADDRINUSE)
+		fault_set(f, CLE_INVALID, "ports",
+		    "%s is in use on this host; choose another", what);
+	else if (r->code == EADDRNOTAVAIL)
+		fault_set(f, CLE_INVALID, "ports",
+		    "%s: the address is not one of this host's", what);
+	else
+		fault_set(f, CLE_DENIED, "ports", "%s: you may publish ports "
+		    "%u-%u on addresses the operator granted", what,
+		    (unsigned)o->port_lo, (unsigned)o->port_hi);
+	f->step = r->step;
+	f->code = r->code;
+}
+
+static int
+is_policy(int code)
+{
+	return code == EACCES || code == EPERM || code == EINVAL ||
+	    code == EADDRINUSE || code == EADDRNOTAVAIL;
+}
+
+void
+fault_priv(struct rep_cl *f, const struct ctld *c, uint32_t owner,
+    const struct priv_reply *r, const struct clreq_start *req,
+    const char *field)
+{
+	if (fault_quota(f, c, owner, r))
+		return;
+	if (r->step == STEP_PORT && is_policy(r->code)) {
+		fault_port(f, c, owner, r, req);
+		return;
+	}
+	if (r->step == STEP_ALLOW && is_policy(r->code)) {
+		fault_set(f, r->code == EINVAL ? CLE_INVALID : CLE_DENIED,
+		    "allow", "an entry is outside what the operator allows");
+	} else if (r->step == STEP_IMAGE && field != NULL &&
+	    (is_policy(r->code) || r->code == EBADF || r->code == ENOENT)) {
+		fault_set(f, CLE_INVALID, field, "%s: refused: %s; it must be "
+		    "a regular file that is yours, or root's and read-only",
+		    field, strerror(r->code));
+	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_PEER) {
+		fault_set(f, CLE_DENIED, "owner",
+		    "you may not start a VM for that owner");
+	} else if (r->op == PRIVOP_STOP && r->step == STEP_PEER) {
+		fault_set(f, CLE_DENIED, "", "it is not your VM");
+	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_SLOT) {
+		quota(f, "vms", c->conf.max_vms);
+	} else {
+		fault_host(f, r->step, r->code, step_name(r->step));
+		return;
+	}
+	f->step = r->step;
+	f->code = r->code;
+}

@@ -1,0 +1,434 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Runs in ctld. Invariant: the file of intent is durable before front hears
+ * of the VM, the slot is in it before anything is made, and the file says
+ * Running before the client is told so. "Started" is said once, last.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <bsd/string.h>
+
+#include "common/fdutil.h"
+#include "common/log.h"
+#include "ctld/backend/backend.h"
+#include "ctld/ctld.h"
+#include "ctld/fault.h"
+#include "ctld/rings.h"
+#include "ctld/state.h"
+#include "ctld/sup_client.h"
+#include "ctld/vm.h"
+#include "ctld/vm_end.h"
+#include "ctld/vm_start.h"
+
+#define BOOT_MS 30000		/* from SPAWN to the guest's first step */
+#define READY_MS 60000		/* when the request said nothing */
+
+struct start {
+	struct ticket *ticket;	/* NULL: its client is gone */
+	struct images images;
+	struct backend_plan plan;
+	int sock;		/* the client's: reserves, and stops again */
+	int listener;		/* vmsup's */
+	unsigned waiting;	/* answers of front that are due */
+	unsigned image_at;	/* the next IMAGE answer is this one's */
+	int spawned;		/* or nobody knows */
+	int failed;
+	struct rep_cl why;	/* the first failure */
+};
+
+static void
+start_free(struct vm *vm)
+{
+	struct start *st = vm->start;
+
+	vm_timer(vm, -1, NULL);
+	if (st->ticket != NULL)
+		st->ticket->starting = NULL;
+	images_close(&st->images);
+	fd_close(&st->plan.argv_fd);
+	fd_close(&st->sock);
+	fd_close(&st->listener);
+	free(st);
+	vm->start = NULL;
+	vm->ctld->vms->starting--;
+}
+
+/* The one answer. */
+static void
+start_answer(struct vm *vm, const struct rep_cl *why)
+{
+	struct ticket *t = vm->start->ticket;
+	struct clrep_start rep = { 0 };
+
+	start_free(vm);
+	if (t == NULL)
+		return;
+	if (why != NULL)
+		rep.r = *why;
+	rep.vm = vm->pub;
+	ticket_reply(t, &rep, NULL, 0);
+}
+
+void
+start_gone(struct vm *vm, const struct rep_cl *why)
+{
+	if (vm->start != NULL)
+		start_answer(vm, vm->start->failed ? &vm->start->why : why);
+}
+
+static void
+on_undo_stop(void *arg, const struct priv_reply *r)
+{
+	struct vm *vm = arg;
+
+	vm->dying = r->code == 0;
+	vm_unwind(vm, RUNG_KILL);
+}
+
+/* Unmake it all; the answer comes when nothing is left. */
+static void
+start_undo(struct vm *vm)
+{
+	struct req_stop rq = { 0 };
+	struct start *st = vm->start;
+
+	vm_timer(vm, -1, NULL);
+	vm->phase = PH_END;
+	vm->forget = 1;
+	if (vm->pub.slot == UINT32_MAX)
+		vm_gone(vm);
+	else if (st->spawned) /* what runs is killed in its owner's name */
+		priv_stop(vm->ctld->priv, &vm->h, &rq, &st->sock, 1,
+		    on_undo_stop, vm);
+	else
+		vm_unwind(vm, RUNG_KILL);
+}
+
+static void
+start_fail(struct vm *vm, const struct rep_cl *why)
+{
+	struct start *st = vm->start;
+
+	if (!st->failed) {
+		st->failed = 1;
+		st->why = *why;
+	}
+	if (st->waiting == 0)
+		start_undo(vm);
+}
+
+void
+start_cancel(struct vm *vm)
+{
+	struct rep_cl why;
+
+	fault_set(&why, CLE_STATE, "name", "Stopping");
+	if (!vm->start->failed && vm->phase == PH_START)
+		start_fail(vm, &why);
+}
+
+void
+start_forget(struct vm *vm)
+{
+	vm->start->ticket = NULL;
+	if (vm->phase == PH_START)
+		start_cancel(vm);
+	else if (vm->phase == PH_LIVE) /* it runs; only the answer is lost */
+		start_free(vm);
+}
+
+static void
+on_boot_late(struct vm *vm)
+{
+	struct rep_cl why;
+
+	fault_set(&why, CLE_HOST, "",
+	    "the VMM did not run the guest within %d s", BOOT_MS / 1000);
+	why.step = STEP_BOOT;
+	why.code = ETIMEDOUT;
+	start_fail(vm, &why);
+}
+
+static void
+on_ready_late(struct vm *vm)
+{
+	struct rep_cl why;
+
+	fault_set(&why, CLE_TIMEOUT, "ready", "the guest runs but did not say "
+	    "\"%s\"; see postern logs %s", vm->spec.ready_text, vm->pub.name);
+	start_answer(vm, &why);
+}
+
+/* The guest runs: on disk first, then said. */
+static void
+start_running(struct vm *vm)
+{
+	struct rep_cl why;
+	uint32_t ms = vm->spec.ready_timeout_ms;
+
+	vm_timer(vm, -1, NULL);
+	vm_set_status(vm, VM_RUNNING, "");
+	vm->pub.started_ms = wall_ms();
+	if (state_save(vm, 1) < 0) {
+		fault_host(&why, STEP_CTLD_STATE, errno, "state file");
+		vm_set_status(vm, VM_STARTING, "");
+		start_fail(vm, &why);
+		return;
+	}
+	vm->phase = PH_LIVE;
+	if (vm->spec.ready == READY_NONE)
+		start_answer(vm, NULL);
+	else
+		vm_timer(vm, ms != 0 ? (int)ms : READY_MS, on_ready_late);
+}
+
+void
+start_told(struct vm *vm, const struct supreq_state *st)
+{
+	if (vm->phase == PH_START && !vm->start->failed &&
+	    (st->state == SUP_RUNNING || st->state == SUP_PAUSED))
+		start_running(vm);
+	if (vm->phase == PH_LIVE && vm->start != NULL && st->ready)
+		start_answer(vm, NULL);
+}
+
+/* It ended too soon. The record stays, with what it printed. */
+void
+start_ended(struct vm *vm)
+{
+	struct start *st = vm->start;
+	char last[100];
+
+	if (st->failed)
+		return;
+	/* a guest that came, powered off and wanted nothing else did run */
+	if (vm->pub.status == VM_STOPPED && vm->spec.ready == READY_NONE)
+		return;
+	rings_last(vm, last, sizeof(last));
+	fault_set(&st->why, CLE_HOST, "", "%s before the guest %s%s%s",
+	    vm->pub.reason, vm->phase == PH_LIVE ? "was ready" : "ran",
+	    last[0] != '\0' ? "; last output: " : "", last);
+	st->why.step = STEP_BOOT;
+	st->why.code = ECHILD;
+	st->failed = 1;
+}
+
+/* privd has made everything: hear the supervisor. */
+static void
+start_spawned(struct vm *vm)
+{
+	struct rep_cl why;
+
+	vm->sup = sup_open(vm->ctld, &vm->h, 0, &vm_sup_ops, vm);
+	if (vm->sup == NULL || vm_watch(vm, vm->pidfd) < 0) {
+		fault_host(&why, STEP_BOOT, ENOMEM, "supervisor");
+		start_fail(vm, &why);
+		return;
+	}
+	if (vm->spec.ready == READY_CONSOLE)
+		(void)sup_ready(vm->sup, vm->spec.ready_text);
+	vm_timer(vm, BOOT_MS, on_boot_late);
+}
+
+/* An answer to one of the pipelined requests; they come in order. */
+static void
+on_step(void *arg, const struct priv_reply *r)
+{
+	struct vm *vm = arg;
+	struct start *st = vm->start;
+	const char *field = NULL;
+	struct rep_cl why;
+
+	st->waiting--;
+	if (r->op == PRIVOP_IMAGE)
+		field = st->images.img[st->image_at++].field;
+	if (r->op == PRIVOP_SPAWN) {
+		st->spawned = r->code == 0 || r->code == ETIMEDOUT;
+		if (r->code == 0)
+			vm->pidfd = fd_steal(&r->fds[0]);
+	}
+	if (r->code != 0 && !st->failed) {
+		fault_priv(&why, vm->ctld, vm->pub.owner, r, &vm->spec, field);
+		log_info("op=%s vm=%s step=%s err=%s", privop_name(r->op),
+		    vm->pub.id, step_name(r->step), strerror(r->code));
+		st->failed = 1;
+		st->why = why;
+	}
+	if (st->waiting > 0)
+		return;
+	if (st->failed)
+		start_undo(vm);
+	else
+		start_spawned(vm);
+}
+
+/* Everything at once: front keeps the order and stops at the first failure. */
+static void
+start_pipeline(struct vm *vm)
+{
+	struct req_ns_make ns = { .mode = vm->spec.net };
+	struct start *st = vm->start;
+	struct priv *p = vm->ctld->priv;
+	int fds[4];
+	unsigned i;
+
+	st->waiting = 4 + st->images.n;
+	priv_ns_make(p, &vm->h, &ns, NULL, 0, on_step, vm);
+	priv_net_up(p, &vm->h, &vm->spec.net_up, NULL, 0, on_step, vm);
+	priv_limits(p, &vm->h, &st->plan.limits, NULL, 0, on_step, vm);
+	for (i = 0; i < st->images.n; i++)
+		priv_image(p, &vm->h, &st->images.img[i].req,
+		    st->images.img[i].fds, st->images.img[i].nfds, on_step,
+		    vm);
+	fds[SPAWN_LISTEN] = st->listener;
+	fds[SPAWN_ARGV] = st->plan.argv_fd;
+	fds[SPAWN_CONSOLE] = vm->ring_console;
+	fds[SPAWN_LOG] = vm->ring_log;
+	priv_spawn(p, &vm->h, &st->plan.spawn, fds, 4, on_step, vm);
+	/* they are on their way; only their names are still needed */
+	for (i = 0; i < st->images.n; i++) {
+		fd_close(&st->images.img[i].fds[0]);
+		fd_close(&st->images.img[i].fds[1]);
+	}
+	fd_close(&st->listener);
+	fd_close(&st->plan.argv_fd);
+}
+
+static void
+on_reserve(void *arg, const struct priv_reply *r)
+{
+	const struct rep_reserve *rep = r->body;
+	struct vm *vm = arg;
+	struct start *st = vm->start;
+	struct rep_cl why;
+
+	st->waiting--;
+	if (r->code != 0) {
+		fault_priv(&why, vm->ctld, vm->pub.owner, r, &vm->spec, NULL);
+		start_fail(vm, &why);
+		return;
+	}
+	vm->h.slot = vm->pub.slot = rep->slot;
+	vm->h.generation = rep->generation;
+	vm->pub.vm_addr = rep->vm_addr;
+	vm->pub.host_addr = rep->host_addr;
+	(void)strlcpy(vm->boot_id, vm->ctld->boot_id, sizeof(vm->boot_id));
+	if (st->failed) { /* cancelled meanwhile */
+		start_undo(vm);
+		return;
+	}
+	if (rep->owner != vm->pub.owner) {
+		fault_set(&why, CLE_DENIED, "owner",
+		    "you may not start a VM for that owner");
+		start_fail(vm, &why);
+	} else if (state_save(vm, 0) < 0) {
+		fault_host(&why, STEP_CTLD_STATE, errno, "state file");
+		start_fail(vm, &why);
+	} else if ((st->listener = sup_listen(&vm->h)) < 0) {
+		fault_host(&why, STEP_BOOT, errno, "supervisor's socket");
+		start_fail(vm, &why);
+	} else {
+		start_pipeline(vm);
+	}
+}
+
+static void
+start_reserve(struct vm *vm)
+{
+	struct req_reserve rq = {
+		.cpus = vm->spec.cpus,
+		.memory_mib = vm->spec.memory_mib,
+		.nports = vm->spec.net_up.nports,
+		.owner = vm->pub.owner,
+	};
+	struct start *st = vm->start;
+
+	st->waiting = 1;
+	if (st->ticket != NULL && st->ticket->uid == vm->pub.owner)
+		rq.owner = OWNER_SELF;
+	priv_reserve(vm->ctld->priv, NULL, &rq, &st->sock, 1, on_reserve, vm);
+}
+
+/* What ctld itself needs open, and the intent on disk. */
+static int
+start_prepare(struct vm *vm, struct rep_cl *why)
+{
+	struct start *st = vm->start;
+
+	st->sock = fcntl(ticket_sock(st->ticket), F_DUPFD_CLOEXEC, 3);
+	if (st->sock < 0 || rings_make(vm) < 0) {
+		fault_host(why, STEP_NONE, errno, "descriptors");
+		return -1;
+	}
+	if (state_save(vm, 1) < 0) {
+		fault_host(why, STEP_CTLD_STATE, errno, "state file");
+		return -1;
+	}
+	return 0;
+}
+
+static struct vm *
+start_new(struct ticket *t, const struct clreq_start *s, uint32_t owner,
+    struct images *im, const struct backend *b, struct backend_plan *plan)
+{
+	struct start *st = calloc(1, sizeof(*st));
+	struct vm *vm = NULL;
+
+	if (st == NULL ||
+	    (vm = vm_new(t->ctld, owner, s->name)) == NULL) {
+		free(st);
+		return NULL;
+	}
+	st->ticket = t;
+	st->sock = st->listener = -1;
+	st->images = *im;
+	im->n = 0;
+	st->plan = *plan;
+	plan->argv_fd = -1;
+	vm->spec = *s;
+	vm->spec.owner = owner;
+	vm->start = st;
+	vm->phase = PH_START;
+	vm->pub.backend = (uint32_t)b->kind;
+	vm->pub.created_ms = wall_ms();
+	vm_describe(vm);
+	vm_set_status(vm, VM_STARTING, "");
+	t->starting = vm;
+	t->ctld->vms->starting++;
+	return vm;
+}
+
+void
+vm_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
+    struct images *im)
+{
+	struct backend_plan plan = { .argv_fd = -1 };
+	const struct backend *b;
+	struct rep_cl why;
+	struct vm *vm;
+	struct err e;
+
+	memset(&e, 0, sizeof(e));
+	if ((b = backend_get(&t->ctld->conf, s->backend, &e)) == NULL) {
+		fault_set(&why, CLE_UNSUPPORTED, "backend", "%s", e.msg);
+		ticket_fault(t, &why);
+		return;
+	}
+	if (b->plan(&t->ctld->conf, s, &plan, &e) < 0) {
+		fault_err(&why, &e);
+		ticket_fault(t, &why);
+		return;
+	}
+	if ((vm = start_new(t, s, owner, im, b, &plan)) == NULL) {
+		fd_close(&plan.argv_fd);
+		fault_host(&why, STEP_NONE, errno, "table");
+		ticket_fault(t, &why);
+		return;
+	}
+	if (start_prepare(vm, &why) < 0)
+		start_fail(vm, &why);
+	else
+		start_reserve(vm);
+}

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * From an accepted request to a guest that runs: intent on disk, RESERVE,
+ * then every further request at once, then the supervisor's word. Whatever
+ * fails, is cancelled or loses its client is undone in reverse before it is
+ * answered.
+ */
+#ifndef CTLD_VM_START_H
+#define CTLD_VM_START_H
+
+#include "ctld/api.h"
+#include "ctld/image.h"
+
+struct supreq_state;
+struct vm;
+
+/* Begin. The request was checked; the images are taken over. Answers t. */
+void vm_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
+    struct images *im);
+
+/* Its client is gone: undone, unless the guest already runs. */
+void start_forget(struct vm *vm);
+/* A stop came: the start ends as cancelled. */
+void start_cancel(struct vm *vm);
+/* The supervisor's word while the start is unanswered. */
+void start_told(struct vm *vm, const struct supreq_state *st);
+/* The VMM ended (vm->pub says how) while the start is unanswered. */
+void start_ended(struct vm *vm);
+/* Nothing is left of it, or it cannot be undone now (why): answer. */
+void start_gone(struct vm *vm, const struct rep_cl *why);
+
+#endif
