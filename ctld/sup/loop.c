@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Runs in vmsup: waits for everything at once. Each descriptor gets one
+ * bounded turn a round. The end of any of them ends only itself: a VM lives
+ * until its VMM does, and vmsup until ctld knows how that ended.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <time.h>
+
+#include "common/fdutil.h"
+#include "ctld/sup/sup.h"
+#include "policy/privops.h"
+
+enum { ON_LISTEN, ON_CONN, ON_OUT, ON_LOG, ON_CTL, ON_VMM, ON_CHLD, ON_N };
+
+const struct sup_backend *
+sup_backend(uint32_t vmm_kind)
+{
+	static const struct sup_backend *const backends[] = {
+		[VMM_QEMU] = &sup_backend_qemu };
+
+	if (vmm_kind >= sizeof(backends) / sizeof(backends[0]))
+		return NULL;
+	return backends[vmm_kind];
+}
+
+void
+sup_state(struct sup *s, enum sup_state state)
+{
+	if (s->state == (uint32_t)state)
+		return;
+	s->state = (uint32_t)state;
+	serve_tell(s);
+}
+
+void
+sup_end(struct sup *s, enum sup_end end)
+{
+	if (s->end == END_UNKNOWN)
+		s->end = (uint32_t)end;
+}
+
+/* poll(2) passes over negative descriptors. */
+static void
+want(const struct sup *s, struct pollfd p[ON_N])
+{
+	unsigned i;
+
+	p[ON_LISTEN].fd = s->accept_at != 0 ? -1 : s->listen;
+	p[ON_CONN].fd = s->conn;
+	p[ON_OUT].fd = s->out;
+	p[ON_LOG].fd = s->log_out;
+	p[ON_CTL].fd = s->ctl;
+	p[ON_VMM].fd = s->vmm;
+	p[ON_CHLD].fd = s->chld;
+	for (i = 0; i < ON_N; i++) {
+		p[i].events = POLLIN;
+		p[i].revents = 0;
+	}
+	if (s->owed)
+		p[ON_CONN].events |= POLLOUT;
+	if (s->ctl >= 0 && s->be->waiting(s))
+		p[ON_CTL].events |= POLLOUT;
+}
+
+/* A handler may have closed what others were polled for, hence the looks at
+ * the descriptors themselves. Output of a VMM comes before its end. */
+static void
+act(struct sup *s, const struct pollfd p[ON_N])
+{
+	if (s->out >= 0 && p[ON_OUT].revents != 0)
+		(void)console_input(s);
+	if (s->log_out >= 0 && p[ON_LOG].revents != 0)
+		(void)console_log(s);
+	if (s->ctl >= 0 && (p[ON_CTL].revents & POLLOUT) != 0)
+		s->be->output(s);
+	if (s->ctl >= 0 && (p[ON_CTL].revents & ~POLLOUT) != 0)
+		s->be->input(s);
+	if (p[ON_VMM].revents != 0 || p[ON_CHLD].revents != 0)
+		exit_reap(s);
+	if (s->conn >= 0 && (p[ON_CONN].revents & POLLOUT) != 0 && s->owed)
+		serve_tell(s);
+	if (s->conn >= 0 && (p[ON_CONN].revents & ~POLLOUT) != 0)
+		serve_input(s);
+	if (p[ON_LISTEN].revents != 0)
+		serve_accept(s);
+}
+
+void
+sup_loop(struct sup *s)
+{
+	struct pollfd p[ON_N];
+	struct timespec ts;
+	int ms;
+
+	console_start(s);
+	s->be->start(s);
+	while (!s->acked) {
+		want(s, p);
+		ms = serve_timeout(s, now_ms());
+		ts.tv_sec = ms / 1000;
+		ts.tv_nsec = ms % 1000 * 1000000L;
+		if (ppoll(p, ON_N, ms < 0 ? NULL : &ts, NULL) < 0)
+			continue;
+		serve_expire(s, now_ms());
+		act(s, p);
+	}
+}
