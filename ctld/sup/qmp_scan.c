@@ -360,17 +360,15 @@ step(struct scan *s, enum state *state)
 
 	switch (*state) {
 	case WANT_FIRST_KEY:
-		if (*s->p == '}')
-			return pop(s, state);
-		/* FALLTHROUGH */
 	case WANT_KEY:
+		if (*s->p == '}' && *state == WANT_FIRST_KEY)
+			return pop(s, state);
 		*state = WANT_VALUE;
 		return take_key(s);
 	case WANT_FIRST_VALUE:
-		if (*s->p == ']')
-			return pop(s, state);
-		/* FALLTHROUGH */
 	case WANT_VALUE:
+		if (*s->p == ']' && *state == WANT_FIRST_VALUE)
+			return pop(s, state);
 		return take_value(s, state);
 	case WANT_AFTER:
 		if (*s->p != ',')

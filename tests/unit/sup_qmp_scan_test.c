@@ -97,8 +97,8 @@ ATF_TC_BODY(malformed, tc)
 		"{\"return\":{},\"error\":{}}", "{\"return\":1,\"return\":1}",
 		"{\"event\":\"STOP\",\"event\":\"STOP\"}",
 		"{\"event\":\"STOP\",\"data\":{},\"data\":{}}",
-		"{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"guest-reset\","
-		"\"reason\":\"guest-shutdown\"}}", "{\"event\":1}",
+		"{\"event\":\"STOP\",\"data\":{\"reason\":1,\"reason\":2}}",
+		"{\"event\":1}",
 		"{\"event\":{}}", "{\"error\":1}", "{\"QMP\":[]}",
 		"{\"event\":\"STOP\",\"data\":1}",
 		/* ids that we never sent */
