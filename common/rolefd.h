@@ -13,6 +13,9 @@ enum {	/* front */
 	FRONT_FD_NET,
 	FRONT_FD_JAIL,
 	FRONT_FD_LEDGER,	/* the ledger, preallocated, read-write */
+	FRONT_FD_LOCK,		/* run_dir/lock: front, net, jail and ctld keep
+				   it open and nothing more, so that the next
+				   daemon waits for the last of them */
 	FRONT_FD_END
 };
 enum {	/* net; chrooted into a detached empty file system */
@@ -21,7 +24,10 @@ enum {	/* net; chrooted into a detached empty file system */
 	NET_FD_ROUTE,		/* host's NETLINK_ROUTE socket */
 	NET_FD_NFT,		/* host's NETLINK_NETFILTER socket */
 	NET_FD_SYS4,		/* O_PATH of the host's /proc/sys/net/ipv4 */
-	NET_FD_SYS6,
+	NET_FD_SYS6,		/* or closed: a host without IPv6 */
+	NET_FD_WASOFF,		/* open: IPv4 forwarding was off before us, so
+				   nothing but our traffic may be forwarded */
+	NET_FD_LOCK,
 	NET_FD_END
 };
 enum {	/* jail; chrooted likewise, but in the host's mount namespace */
@@ -42,13 +48,16 @@ enum {	/* jail; chrooted likewise, but in the host's mount namespace */
 	JAIL_FD_CG2,		/* delegated directory: v2, or closed */
 	JAIL_FD_CG1,		/* v1: one each in the order of cgroup.h's
 				   enum cg1, closed where absent */
-	JAIL_FD_END = JAIL_FD_CG1 + 7
+	JAIL_FD_LOCK = JAIL_FD_CG1 + 7, /* never a VM's: it would keep the
+					   daemon from starting again */
+	JAIL_FD_END
 };
 enum {	/* ctld */
 	CTLD_FD_FRONT = 5,
 	CTLD_FD_CLIENT,		/* from the listener: one record a connection */
 	CTLD_FD_STATE,		/* directory <state_dir>/ctld, its own, 0700 */
 	CTLD_FD_RUN,		/* directory <run_dir>/ctld, its own, 0700 */
+	CTLD_FD_LOCK,
 	CTLD_FD_END
 };
 enum {	/* client listener */

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/fdutil.h"
@@ -22,6 +21,7 @@
 #include "common/rolefd.h"
 #include "common/sandbox.h"
 #include "common/sysconf.h"
+#include "common/wire.h"
 #include "ctld/conf/compose.h"
 #include "ctld/conf/host.h"
 #include "ctld/conf/names.h"
@@ -127,25 +127,14 @@ host(struct sysconf *c, enum accel_mode mode)
 static void
 answer(int sock, const struct sysconf *c)
 {
-	char one = 1;
-	union {
-		struct cmsghdr h;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct iovec iov = { &one, 1 };
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = ctl.buf, .msg_controllen = sizeof(ctl.buf) };
+	struct wire_hdr h = { 0 };
 	int fd = fd_sealed("sysconf", c, sizeof(*c));
 
 	if (fd < 0)
 		fatal("sealed memfd");
-	memset(&ctl, 0, sizeof(ctl));
-	ctl.h.cmsg_level = SOL_SOCKET;
-	ctl.h.cmsg_type = SCM_RIGHTS;
-	ctl.h.cmsg_len = CMSG_LEN(sizeof(int));
-	memcpy(CMSG_DATA(&ctl.h), &fd, sizeof(fd));
-	if (sendmsg(sock, &m, MSG_NOSIGNAL) != 1)
+	if (wire_send(sock, &h, NULL, 0, &fd, 1) < 0)
 		fatal("answer to the starter");
+	fd_close(&fd);
 }
 
 /* Nothing of the file system may be written; reading stays open, since NSS

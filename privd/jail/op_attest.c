@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 
+#include "common/peer.h"
 #include "policy/steps.h"
 #include "privd/jail/dispatch.h"
 
@@ -14,10 +15,11 @@ int
 op_attest(struct jail *j, struct op *o, const struct req_attest *req,
     struct rep_attest *rep)
 {
-	uint32_t uid, gid, owner;
+	uint32_t uid, owner;
 
 	(void)rep;
-	if (req->zero != 0 || wire_peer(o->m->fds[0], &uid, &gid) < 0)
+	if (req->zero != 0 ||
+	    peer_client(o->m->fds[0], &j->conf, &uid) < 0)
 		return err_step(&o->e, STEP_PEER, EINVAL,
 		    "no client's socket came along");
 	owner = req->owner == UINT32_MAX ? uid : req->owner;
