@@ -8,9 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
-#include <bsd/string.h>
-#define LIBBSD_OPENBSD_VIS /* or the header warns that two systems differ */
-#include <bsd/vis.h>
 
 #include "common/log.h"
 
@@ -101,10 +98,29 @@ fatalx(const char *fmt, ...)
 	_exit(1);
 }
 
+/* Not strnvis(3): libbsd's writes one byte beyond its buffer (0.11.7). */
 const char *
 log_vis(char *dst, size_t size, const char *src)
 {
-	if (strnvisx(dst, size, src, strlen(src), VIS_WHITE | VIS_CSTYLE) < 0)
-		(void)strlcpy(dst, "(too long)", size);
+	char piece[5];
+	size_t n, used = 0;
+	unsigned char c;
+
+	if (size == 0)
+		return dst;
+	for (; *src != '\0'; src++, used += n) {
+		c = (unsigned char)*src;
+		if (c == '\\')
+			n = (size_t)snprintf(piece, sizeof(piece), "\\\\");
+		else if (c > ' ' && c < 0x7f)
+			n = (size_t)snprintf(piece, sizeof(piece), "%c", c);
+		else
+			n = (size_t)snprintf(piece, sizeof(piece), "\\%03o",
+			    (unsigned)c);
+		if (n >= size - used)
+			break;
+		memcpy(dst + used, piece, n);
+	}
+	dst[used] = '\0';
 	return dst;
 }

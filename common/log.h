@@ -24,7 +24,8 @@ void fatal(const char *fmt, ...)
 void fatalx(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), noreturn));
 
-/* Escape src (vis(3), white space included) into dst; returns dst. */
+/* Escape src into dst, cut at its end: backslash doubled, everything but
+ * printable ASCII (white space too) as three octal digits. Returns dst. */
 const char *log_vis(char *dst, size_t size, const char *src);
 
 #endif
