@@ -160,11 +160,13 @@ main(int argc, char *argv[])
 	struct conf_extra extra;
 	struct sysconf c;
 	struct err e = { 0 };
+	uint32_t off;
 	int etc = fcntl(CONF_FD_ETC, F_GETFD) < 0 ? -1 : CONF_FD_ETC;
 
 	log_init("ctld-conf", 0);
 	if (argc != 3 || strchr(argv[1], '/') != NULL)
 		fatalx("started by hand; it is run by privd");
+	off = compose_env_off(getenv); /* before the environment is cleared */
 	role_prove(ROLE_CONF);
 	confine();
 	sysconf_default(&c);
@@ -174,7 +176,7 @@ main(int argc, char *argv[])
 	    conf_parse(&texts, &c, &extra, &e) < 0 ||
 	    default_users(&c, &e) < 0 || members(&c, &extra, &e) < 0)
 		fatalx("%s", e.msg);
-	c.compose &= ~compose_env_off(getenv);
+	c.compose &= ~off;
 	host(&c, extra.accel);
 	if (sysconf_check(&c, &e) < 0)
 		fatalx("%s: %s", argv[1], e.msg);

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Runs in a connection's own process. What comes from ctld is believed only
+ * after shape_vm_ok(). Members without a value are null, never left out, so
+ * that strict readers find them.
+ */
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "common/vmfd.h"
+#include "ctld/client/shape.h"
+
+const char *
+backend_kind_name(uint32_t kind)
+{
+	static const char *const names[] = { "auto", "qemu", "firecracker",
+		"runner" };
+
+	return kind <= BACKEND_RUNNER ? names[kind] : "?";
+}
+
+int
+shape_vm_ok(const struct cl_vm *vm)
+{
+	return wire_str_ok(vm->id, sizeof(vm->id)) &&
+	    wire_str_ok(vm->name, sizeof(vm->name)) &&
+	    wire_str_ok(vm->profile, sizeof(vm->profile)) &&
+	    wire_str_ok(vm->revision, sizeof(vm->revision)) &&
+	    wire_str_ok(vm->flake_ref, sizeof(vm->flake_ref)) &&
+	    wire_str_ok(vm->reason, sizeof(vm->reason)) &&
+	    vm->nports <= NET_PORTS_MAX && vm->nallow <= NET_ALLOW_MAX &&
+	    vm->status >= VM_STOPPED && vm->status <= VM_FAILED;
+}
+
+/* Days since 1970-01-01 to a date, by eras of 400 years beginning in March. */
+static void
+civil(int64_t days, int64_t *year, unsigned *month, unsigned *day)
+{
+	int64_t z = days + 719468, era = (z >= 0 ? z : z - 146096) / 146097;
+	unsigned doe = (unsigned)(z - era * 146097);
+	unsigned yoe = (doe - doe / 1460 + doe / 36524 - doe / 146096) / 365;
+	unsigned doy = doe - (365 * yoe + yoe / 4 - yoe / 100);
+	unsigned mp = (5 * doy + 2) / 153;
+
+	*day = doy - (153 * mp + 2) / 5 + 1;
+	*month = mp < 10 ? mp + 3 : mp - 9;
+	*year = (int64_t)yoe + era * 400 + (*month <= 2);
+}
+
+void
+shape_time(int64_t ms, char buf[32])
+{
+	int64_t s = ms / 1000, year;
+	unsigned month, day, left;
+
+	if (s < 0 || s > 253402300799) /* the year 9999 ends */
+		s = 0;
+	civil(s / 86400, &year, &month, &day);
+	left = (unsigned)(s % 86400);
+	(void)snprintf(buf, 32, "%04d-%02u-%02uT%02u:%02u:%02uZ", (int)year,
+	    month % 100, day % 100, left / 3600, left / 60 % 60, left % 60);
+}
+
+static json_t *
+text_or_null(const char *s)
+{
+	return s[0] != '\0' ? json_string(s) : json_null();
+}
+
+static json_t *
+time_or_null(int64_t ms)
+{
+	char buf[32];
+
+	if (ms == 0)
+		return json_null();
+	shape_time(ms, buf);
+	return json_string(buf);
+}
+
+static json_t *
+addr_or_null(uint32_t a)
+{
+	if (a == 0)
+		return json_null();
+	return json_sprintf("%u.%u.%u.%u", a >> 24, a >> 16 & 255,
+	    a >> 8 & 255, a & 255);
+}
+
+json_t *
+shape_status(const struct cl_vm *vm)
+{
+	if (vm->status == VM_FAILED)
+		return json_pack("{s:{s:s}}", "Failed", "reason",
+		    vm->reason[0] != '\0' ? vm->reason : "unknown");
+	/* readers of this type know five states; `state` has all of them */
+	if (vm->status == VM_STOPPING)
+		return json_string(vm_status_name(VM_RUNNING));
+	return json_string(vm_status_name(vm->status));
+}
+
+/* {"host","guest"} alone for a usual port; the rest where it says more. */
+static json_t *
+shape_ports(const struct net_port *p, unsigned n)
+{
+	json_t *list = json_array(), *o;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		o = json_pack("{s:i,s:i}", "host", (int)p[i].host, "guest",
+		    (int)p[i].guest);
+		if (p[i].proto == IPPROTO_UDP)
+			(void)json_object_set_new(o, "proto",
+			    json_string("udp"));
+		if (p[i].addr != 0)
+			(void)json_object_set_new(o, "address",
+			    addr_or_null(p[i].addr));
+		(void)json_array_append_new(list, o);
+	}
+	return list;
+}
+
+json_t *
+shape_vm(const struct cl_vm *vm)
+{
+	return json_pack("{s:s,s:s,s:o,s:o,s:I,s:I,s:o,s:o,s:o,s:o,"
+			 "s:I,s:s,s:s,s:o,s:o,s:o,s:o,s:o}",
+	    "id", vm->id, "name", vm->name, "status", shape_status(vm),
+	    "guest_ip", addr_or_null(vm->vm_addr),
+	    "cpus", (json_int_t)vm->cpus,
+	    "memory_mib", (json_int_t)vm->memory_mib,
+	    "profile", text_or_null(vm->profile),
+	    "revision", text_or_null(vm->revision),
+	    "flake_ref", text_or_null(vm->flake_ref),
+	    "ports", shape_ports(vm->ports, vm->nports),
+	    "owner", (json_int_t)vm->owner,
+	    "backend", backend_kind_name(vm->backend),
+	    "state", vm_status_name(vm->status),
+	    "reason", text_or_null(vm->reason),
+	    "created", time_or_null(vm->created_ms),
+	    "started", time_or_null(vm->started_ms),
+	    "ended", time_or_null(vm->ended_ms),
+	    "address", addr_or_null(vm->vm_addr));
+}
+
+static json_t *
+shape_allow(const struct net_allow *a, unsigned n)
+{
+	json_t *list = json_array(), *ports;
+	const char *proto;
+	unsigned i;
+
+	for (i = 0; i < n; i++) {
+		proto = a[i].proto == IPPROTO_TCP ? "tcp" :
+		    a[i].proto == IPPROTO_UDP	  ? "udp" :
+		    a[i].proto == IPPROTO_ICMP	  ? "icmp" :
+						    "any";
+		if (a[i].port_lo == 0)
+			ports = json_null();
+		else if (a[i].port_lo == a[i].port_hi)
+			ports = json_sprintf("%u", a[i].port_lo);
+		else
+			ports = json_sprintf("%u-%u", a[i].port_lo,
+			    a[i].port_hi);
+		(void)json_array_append_new(list,
+		    json_pack("{s:s,s:o,s:o}", "proto", proto, "cidr",
+			json_sprintf("%u.%u.%u.%u/%u", a[i].addr >> 24,
+			    a[i].addr >> 16 & 255, a[i].addr >> 8 & 255,
+			    a[i].addr & 255, a[i].prefix),
+			"ports", ports));
+	}
+	return list;
+}
+
+json_t *
+shape_network(const struct cl_vm *vm, const struct req_net_up *up)
+{
+	return json_pack("{s:o,s:o,s:s,s:s,s:o,s:o,s:o,s:o}",
+	    "guest_ip", addr_or_null(GUEST_ADDR),
+	    "gateway_ip", addr_or_null(GUEST_GATEWAY),
+	    "subnet_cidr", "172.16.0.0/30",
+	    "mode", up->mode == NET_BRIDGE ? "bridge" : "nat",
+	    "address", addr_or_null(vm->vm_addr),
+	    "host_address", addr_or_null(vm->host_addr),
+	    "ports", shape_ports(up->ports, up->nports),
+	    "allow", shape_allow(up->allow, up->nallow));
+}
