@@ -17,7 +17,7 @@ admit(const struct conns *t, const struct sysconf *conf, uint32_t uid,
 	*limit = sysconf_owner(conf, uid)->connections;
 	for (i = 0; i < t->n; i++)
 		mine += t->c[i].uid == uid;
-	if (uid != 0 && mine >= *limit)
+	if (mine >= *limit)
 		return ADMIT_OWNER;
 	*limit = sysconf_admin(conf, uid) ? CONNS_MAX :
 					    CONNS_MAX - CONNS_KEPT;

@@ -17,7 +17,7 @@
 #define BOOT_MS 180000		/* ctld's own deadlines are shorter */
 #define TIMEOUT_MAX_MS 3600000
 #define TIMEOUT_DEFAULT_MS 60000
-#define CPUS_MAX 256
+#define CPUS_MAX 32
 
 /* What is gathered: the record, and descriptors in the wire's order. */
 struct spec {

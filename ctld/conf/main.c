@@ -22,6 +22,7 @@
 #include "common/sandbox.h"
 #include "common/sysconf.h"
 #include "common/wire.h"
+#include "common/wire.h"
 #include "ctld/conf/compose.h"
 #include "ctld/conf/host.h"
 #include "ctld/conf/names.h"
@@ -124,17 +125,17 @@ host(struct sysconf *c, enum accel_mode mode)
 	}
 }
 
+/* One record without a body; the descriptor is the answer. */
 static void
 answer(int sock, const struct sysconf *c)
 {
-	struct wire_hdr h = { 0 };
-	int fd = fd_sealed("sysconf", c, sizeof(*c));
+	struct wire_hdr h = { .type = 0 };
+	int fd CLEANUP_FD = fd_sealed("sysconf", c, sizeof(*c));
 
 	if (fd < 0)
 		fatal("sealed memfd");
 	if (wire_send(sock, &h, NULL, 0, &fd, 1) < 0)
 		fatal("answer to the starter");
-	fd_close(&fd);
 }
 
 /* Nothing of the file system may be written; reading stays open, since NSS
