@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh disable=SC2154 # src and out are tests/run's
+#
+# Group lint of tests/run, which reads this file and whose functions and
+# variables it uses. Each tool is one test; its whole output is kept in the
+# log. Invariant: nothing here changes a file of the tree.
+
+# The product's C files, relative to the source tree.
+lint_sources()
+{
+	(cd "$src" && find common policy privd ctld -name '*.c' | sort)
+}
+
+lint_flags()
+{
+	printf '%s\n' -std=gnu17 -D_GNU_SOURCE -DHAVE_CONFIG_H \
+	    -I"$src" -I"$out/main" '-DLIBEXECDIR="/x"' '-DSYSCONFDIR="/x"'
+	pkg-config --cflags libseccomp libcap libbsd-overlay jansson libmnl \
+	    libnftnl libevent_core inih | tr ' ' '\n' | grep .
+}
+
+lint_tidy()
+{
+	cd "$src" || return 1
+	# shellcheck disable=SC2016 # expanded by the inner shell
+	lint_sources | xargs -P 2 -n 4 sh -c '
+		list=$1; shift
+		exec clang-tidy --quiet "$@" -- $(cat "$list")' sh \
+	    "$out/log/flags"
+}
+
+lint_cppcheck()
+{
+	cd "$src" || return 1
+	lint_sources >"$out/log/sources"
+	cppcheck -q -j 2 --std=c11 --force --inline-suppr \
+	    --enable=warning,performance,portability --error-exitcode=1 \
+	    --suppress=missingIncludeSystem --library=posix,gnu \
+	    -I"$src" --file-list="$out/log/sources"
+}
+
+lint_analyzer()
+{
+	build analyzer all CC=gcc --enable-werror \
+	    CFLAGS='-g -O1 -fanalyzer'
+}
+
+lint_shell()
+{
+	cd "$src" || return 1
+	find quickstart .ci tests contrib policy -type f | sort |
+	    while read -r f; do
+		case $(head -n 1 "$f" | tr -d '\0'):$f in
+		'#!/bin/sh'*|*.sh) printf '%s\n' "$f" ;;
+		esac
+	done | xargs shellcheck -s sh -e SC1090,SC1091
+}
+
+lint_mandoc()
+{
+	cd "$src" || return 1
+	# shellcheck disable=SC2046 # a list of files
+	set -- $(find . -name '*.[1578]' -not -path './build*' \
+	    -not -path './b/*')
+	[ $# -eq 0 ] || mandoc -T lint -W warning "$@"
+}
+
+lint()
+{
+	say lint
+	lint_flags >"$out/log/flags"
+	check 'lint shellcheck' lint_shell
+	check 'lint mandoc' lint_mandoc
+	check 'lint cppcheck' lint_cppcheck
+	check 'lint gcc -fanalyzer' lint_analyzer
+	check 'lint clang-tidy' lint_tidy
+}
