@@ -67,6 +67,19 @@ reply_front(const struct wire_hdr *req, const void *body, size_t n, int fd)
 		fatal("cannot answer front");
 }
 
+/* The end of a list and "not yet dead" are answers, not trouble. */
+static void
+log_refusal(const struct privop_row *row, const struct wire_hdr *h,
+    const struct err *e)
+{
+	if ((h->type == PRIVOP_LIST_NEXT && e->code == ENOENT) ||
+	    (h->type == PRIVOP_REAP && e->code == EBUSY))
+		return;
+	log_warn("op=%s vm=%u.%llu step=%s err=%s: %s", row->w.name, h->slot,
+	    (unsigned long long)h->generation, step_name(e->step),
+	    strerror(e->code), e->msg);
+}
+
 void
 dispatch(struct jail *j, struct wire_msg *m)
 {
@@ -92,11 +105,7 @@ dispatch(struct jail *j, struct wire_msg *m)
 		memset(rep, 0, row->w.rep_len);
 		r.code = o.e.code;
 		r.step = o.e.step;
-		if (m->h.type != PRIVOP_LIST_NEXT || r.code != ENOENT)
-			log_warn("op=%s vm=%u.%llu step=%s err=%s: %s",
-			    row->w.name, m->h.slot,
-			    (unsigned long long)m->h.generation,
-			    step_name(r.step), strerror(r.code), o.e.msg);
+		log_refusal(row, &m->h, &o.e);
 	}
 	memcpy(rep, &r, sizeof(r));
 	reply_front(&m->h, rep, row->w.rep_len, k < 0 ? -1 : o.out);

@@ -18,9 +18,10 @@ op_attest(struct jail *j, struct op *o, const struct req_attest *req,
 	uint32_t uid, owner;
 
 	(void)rep;
+	errno = EINVAL;
 	if (req->zero != 0 ||
 	    peer_client(o->m->fds[0], &j->conf, &uid) < 0)
-		return err_step(&o->e, STEP_PEER, EINVAL,
+		return err_step(&o->e, STEP_PEER, errno,
 		    "no client's socket came along");
 	owner = req->owner == UINT32_MAX ? uid : req->owner;
 	if (!sysconf_member(&j->conf, uid) ||
