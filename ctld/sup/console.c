@@ -5,6 +5,7 @@
  * bounded read a turn, so a flood delays nobody else.
  */
 #include <errno.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "common/fdutil.h"
@@ -68,6 +69,10 @@ console_ready(struct sup *s, const char *text)
 	uint64_t pos = 0;
 	ssize_t n;
 
+	/* asked again, by a ctld that was restarted: seen stays seen, also
+	 * when the ring has forgotten it */
+	if (strcmp(text, s->ready_watch.text) == 0)
+		return;
 	s->ready = 0;
 	watch_set(&s->ready_watch, text);
 	/* we are its only writer, so the ring holds still meanwhile */

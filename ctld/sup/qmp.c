@@ -17,10 +17,13 @@ static const char *const commands[] = {
 	[SUP_CMD_SHUTDOWN] = "system_powerdown", [SUP_CMD_QUIT] = "quit",
 	[SUP_CMD_PAUSE] = "stop", [SUP_CMD_RESUME] = "cont" };
 
+/* why: NULL if it merely ended. */
 static void
 qmp_dead(struct sup *s, const char *why)
 {
-	sup_note(s, "the VMM's control channel: %s; it is closed", why);
+	/* what a dying VMM wrote stays the last line of the log */
+	if (why != NULL)
+		sup_note(s, "control channel to the VMM closed: %s", why);
 	s->qmp.phase = QMP_DEAD;
 	s->qmp.used = s->qmp.sent = s->qmp.queued = 0;
 	fd_close(&s->ctl);
@@ -110,8 +113,9 @@ event_shutdown(struct sup *s, const struct qmp_msg *m)
 	/* A kernel without the pvpanic driver (yet) panics by a reset. */
 	if (end == END_REBOOT && s->panic_watch.seen)
 		end = END_PANIC;
-	sup_note(s, "%s: %s", qmp_event_name(m->event),
-	    qmp_reason_name(m->reason));
+	if (s->end == END_UNKNOWN)
+		sup_note(s, "%s: %s", qmp_event_name(m->event),
+		    qmp_reason_name(m->reason));
 	sup_end(s, end);
 }
 
@@ -259,7 +263,8 @@ qmp_input(struct sup *s)
 	if (k < 0 && (errno == EINTR || errno == EAGAIN))
 		return;
 	if (k <= 0) {
-		qmp_dead(s, k == 0 ? "ended" : strerror(errno));
+		qmp_dead(s, k == 0 || errno == ECONNRESET ? NULL :
+							    strerror(errno));
 		return;
 	}
 	q->used += (size_t)k;

@@ -288,8 +288,10 @@ ATF_TC_BODY(ack, tc)
 ATF_TC_WITHOUT_HEAD(ready);
 ATF_TC_BODY(ready, tc)
 {
+	static const char filler[4096];
 	struct supreq_ready q = { .text = "login:" };
 	struct supreq_state t;
+	unsigned i;
 	int p[2];
 
 	(void)tc;
@@ -301,6 +303,13 @@ ATF_TC_BODY(ready, tc)
 	expect_code(SUPOP_READY, 0);
 	memcpy(&t, expect(SUPOP_STATE), sizeof(t));
 	ATF_CHECK_EQ(1, t.ready);
+	/* asked again by a new ctld, when the ring has forgotten it */
+	for (i = 0; i < RING_CONSOLE / sizeof(filler); i++)
+		ring_put(&s.console, filler, sizeof(filler));
+	ask(SUPOP_READY, &q, sizeof(q));
+	expect_code(SUPOP_READY, 0);
+	ATF_CHECK_EQ(1, s.ready);
+	ring_put(&s.console, "login: ", 7);
 	/* another text, half of which is there already */
 	memset(&q, 0, sizeof(q));
 	(void)strlcpy(q.text, "gin: root", sizeof(q.text));

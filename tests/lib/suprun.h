@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Runs a vmsup and a VMM as jail would: descriptors at the numbers of
+ * common/vmfd.h, the real seccomp program, VMM as vmsup's child. For tests;
+ * needs no root. Failures fail the test.
+ */
+#ifndef TESTS_LIB_SUPRUN_H
+#define TESTS_LIB_SUPRUN_H
+
+#include <atf-c.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "common/wire.h"
+#include "policy/supops.h"
+
+struct suprun {
+	pid_t pid;		/* of vmsup, our child */
+	pid_t vmm;
+	int console, log;	/* rings */
+	int conn;		/* to vmsup, or -1 */
+	struct supreq_state st;	/* the last that it told */
+	struct wire_msg msg;
+};
+
+/* argv of the VMM; its 0-3 are as in a jail, drive (or -1) is at
+ * VMM_FD_DRIVE. */
+void suprun_start(struct suprun *r, const atf_tc_t *tc, char *const argv[],
+    int drive);
+/* Connect as ctld would, and HELLO. */
+void suprun_connect(struct suprun *r);
+/* Ask and wait for the answer's code; STATE records are noted on the way. */
+int suprun_ask(struct suprun *r, uint16_t op);
+int suprun_ready(struct suprun *r, const char *text);
+/* Until it told this state, or that the text was seen: 1, or 0 after ms. */
+int suprun_state(struct suprun *r, uint32_t state, int ms);
+int suprun_until_ready(struct suprun *r, int ms);
+/* ACK_EXIT, then its exit status as of wait(2). */
+int suprun_end(struct suprun *r);
+/* Kilobytes of its memory: "Pss" or "Rss". */
+long suprun_memory(const struct suprun *r, const char *what);
+/* Everything in a ring, NUL-terminated (static). */
+const char *suprun_ring(int fd);
+
+#endif
