@@ -115,8 +115,6 @@ fault_port(struct rep_cl *f, const struct ctld *c, uint32_t owner,
 		fault_set(f, CLE_DENIED, "ports", "%s: you may publish ports "
 		    "%u-%u on addresses the operator granted", what,
 		    (unsigned)o->port_lo, (unsigned)o->port_hi);
-	f->step = r->step;
-	f->code = r->code;
 }
 
 static int
@@ -131,13 +129,11 @@ fault_priv(struct rep_cl *f, const struct ctld *c, uint32_t owner,
     const struct priv_reply *r, const struct clreq_start *req,
     const char *field)
 {
-	if (fault_quota(f, c, owner, r))
-		return;
-	if (r->step == STEP_PORT && is_policy(r->code)) {
+	if (fault_quota(f, c, owner, r)) {
+		/* said */
+	} else if (r->step == STEP_PORT && is_policy(r->code)) {
 		fault_port(f, c, owner, r, req);
-		return;
-	}
-	if (r->step == STEP_ALLOW && is_policy(r->code)) {
+	} else if (r->step == STEP_ALLOW && is_policy(r->code)) {
 		fault_set(f, r->code == EINVAL ? CLE_INVALID : CLE_DENIED,
 		    "allow", "an entry is outside what the operator allows");
 	} else if (r->step == STEP_IMAGE && field != NULL &&

@@ -110,7 +110,7 @@ on_write(evutil_socket_t fd, short what, void *arg)
 		    0) {
 			if (errno == EAGAIN)
 				return;
-			link_fail(l, "cannot send");
+			link_fail(l, errno == EPIPE ? NULL : "cannot send");
 			return;
 		}
 		TAILQ_REMOVE(&l->queue, o, next);
@@ -158,7 +158,7 @@ link_send(struct link *l, struct wire_hdr *h, const void *body, size_t n,
 		if (wire_send(l->fd, h, body, n, fds, nfds) == 0)
 			return 0;
 		if (errno != EAGAIN) {
-			link_fail(l, "cannot send");
+			link_fail(l, errno == EPIPE ? NULL : "cannot send");
 			return -1;
 		}
 	}
