@@ -47,7 +47,7 @@ log_line(const char *level, int code, const char *fmt, va_list ap)
 	}
 	line[n++] = '\n';
 	if (write(STDERR_FILENO, line, (size_t)n) < 0)
-		n = 0; /* nowhere to report that */
+		errno = 0; /* nowhere to report that */
 	errno = saved;
 }
 

@@ -130,7 +130,8 @@ check_strings(const struct sysconf *c, struct err *e)
 	static const size_t whole = sizeof(c->state_dir) - 1;
 	size_t n;
 
-	if (check_name(e, "instance", c->instance, sizeof(c->instance), 8) < 0 ||
+	if (check_name(e, "instance", c->instance, sizeof(c->instance),
+		8) < 0 ||
 	    check_name(e, "ifprefix", c->ifprefix, sizeof(c->ifprefix), 7) < 0)
 		return -1;
 	/* pst1 + 2 and pst + 12 would be one name */

@@ -15,7 +15,7 @@ lint_flags()
 {
 	printf '%s\n' -std=gnu17 -D_GNU_SOURCE -DHAVE_CONFIG_H \
 	    -I"$src" -I"$out/main" '-DLIBEXECDIR="/x"' '-DSYSCONFDIR="/x"'
-	pkg-config --cflags libseccomp libcap libbsd-overlay jansson libmnl \
+	pkg-config --cflags libseccomp libcap libbsd jansson libmnl \
 	    libnftnl libevent_core inih | tr ' ' '\n' | grep .
 }
 
