@@ -1,0 +1,383 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Part of the postern command (caller's rights). Believes the daemon, which
+ * is reached by a path that only root can make, but not its size: an answer
+ * is bounded, and every text in it is escaped before a terminal sees it.
+ */
+#include <errno.h>
+#include <pwd.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+#include <bsd/string.h>
+
+#include "common/fdutil.h"
+#include "common/log.h"
+#include "ctld/cli/client.h"
+#include "ctld/cli/text.h"
+
+#define IFACE "io.postern.Vm."
+#define ANSWER_MAX (64u << 20)
+#define FDS_MAX 16
+
+static int
+no_daemon(struct cli *c, int code)
+{
+	const char *how = access("/run/systemd/system", F_OK) == 0 ?
+	    "start it with: systemctl start postern" :
+	    "start it with: ./quickstart";
+
+	if (code == EACCES || code == EPERM)
+		return vl_fail(c, "", EX_DENIED, IFACE "Denied", "",
+		    "you may not open %s; ask to join its group, then log in "
+		    "again", c->socket);
+	return vl_fail(c, "", EX_NO_DAEMON, "io.postern.NotReached", "",
+	    "the daemon is not running (%s: %s); %s", c->socket,
+	    strerror(code), how);
+}
+
+int
+vl_open(struct cli *c, struct vl *v)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+
+	memset(v, 0, sizeof(*v));
+	v->fd = -1;
+	if (strlcpy(sun.sun_path, c->socket, sizeof(sun.sun_path)) >=
+	    sizeof(sun.sun_path))
+		return cli_usage(c, "--socket: path over %zu bytes",
+		    sizeof(sun.sun_path) - 1);
+	v->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (v->fd < 0 ||
+	    connect(v->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0) {
+		fd_close(&v->fd);
+		return no_daemon(c, errno);
+	}
+	return EX_DONE;
+}
+
+void
+vl_close(struct vl *v)
+{
+	fd_close(&v->fd);
+	free(v->buf);
+	memset(v, 0, sizeof(*v));
+	v->fd = -1;
+}
+
+/* All bytes; descriptors go with the first of them. */
+static int
+send_all(int fd, const char *text, size_t n, const int *fds, unsigned nfds)
+{
+	union {
+		struct cmsghdr h;
+		char buf[CMSG_SPACE(FDS_MAX * sizeof(int))];
+	} ctl;
+	struct iovec iov;
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1 };
+	ssize_t k;
+
+	if (nfds > FDS_MAX)
+		return -1;
+	memset(&ctl, 0, sizeof(ctl));
+	if (nfds > 0) {
+		m.msg_control = ctl.buf;
+		m.msg_controllen = CMSG_SPACE(nfds * sizeof(int));
+		ctl.h.cmsg_level = SOL_SOCKET;
+		ctl.h.cmsg_type = SCM_RIGHTS;
+		ctl.h.cmsg_len = CMSG_LEN(nfds * sizeof(int));
+		memcpy(CMSG_DATA(&ctl.h), fds, nfds * sizeof(int));
+	}
+	while (n > 0) {
+		iov.iov_base = (void *)(uintptr_t)text;
+		iov.iov_len = n;
+		k = sendmsg(fd, &m, MSG_NOSIGNAL);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0)
+			return -1;
+		text += k;
+		n -= (size_t)k;
+		m.msg_control = NULL;
+		m.msg_controllen = 0;
+	}
+	return 0;
+}
+
+int
+vl_send(struct vl *v, const char *method, json_t *params, int more,
+    const int *fds, unsigned nfds)
+{
+	char *text CLEANUP_FREE = NULL;
+	json_t *call = json_pack("{s:s+,s:o}", "method", IFACE, method,
+	    "parameters", params);
+
+	if (call != NULL && more)
+		(void)json_object_set_new(call, "more", json_true());
+	text = call != NULL ? json_dumps(call, JSON_COMPACT) : NULL;
+	json_decref(call);
+	if (text == NULL)
+		return -1;
+	return send_all(v->fd, text, strlen(text) + 1, fds, nfds);
+}
+
+static int
+room(struct vl *v)
+{
+	size_t size = v->size > 0 ? v->size * 2 : 16384;
+	char *p;
+
+	if (v->n < v->size)
+		return 0;
+	if (size > ANSWER_MAX || (p = realloc(v->buf, size)) == NULL)
+		return -1;
+	v->buf = p;
+	v->size = size;
+	return 0;
+}
+
+json_t *
+vl_recv(struct vl *v)
+{
+	size_t from = 0, len;
+	const char *nul;
+	json_t *j;
+	ssize_t k;
+
+	for (;;) {
+		nul = v->n > from ?
+		    memchr(v->buf + from, '\0', v->n - from) : NULL;
+		if (nul != NULL)
+			break;
+		from = v->n;
+		if (room(v) < 0)
+			return NULL;
+		k = read(v->fd, v->buf + v->n, v->size - v->n);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k <= 0)
+			return NULL;
+		v->n += (size_t)k;
+	}
+	len = (size_t)(nul - v->buf);
+	j = json_loadb(v->buf, len, JSON_REJECT_DUPLICATES, NULL);
+	v->n -= len + 1;
+	memmove(v->buf, v->buf + len + 1, v->n);
+	return j;
+}
+
+/* Members of typed errors, by which option the user said them. */
+static const char *
+option_of(const char *field, char *buf, size_t size)
+{
+	static const struct { const char *field, *option; } t[] = {
+		{ "kernel_fd", "--kernel" }, { "initrd_fd", "--initrd" },
+		{ "kernel", "--kernel" }, { "initrd", "--initrd" },
+		{ "rootfs", "--rootfs" },
+		{ "rootfs_fd", "--rootfs" }, { "rootfs_rw_fd", "--rootfs" },
+		{ "kernel_path", "--kernel" }, { "initrd_path", "--initrd" },
+		{ "rootfs_path", "--rootfs" }, { "memory_mib", "--memory" },
+		{ "cpus", "--cpus" }, { "ports", "-p" },
+		{ "allow", "--allow" }, { "volumes", "--volume" },
+		{ "boot_args", "--boot-args" }, { "profile", "--profile" },
+		{ "revision_hash", "--revision" },
+		{ "flake_ref", "--flake-ref" }, { "grace_ms", "--grace" },
+		{ "network", "--net" }, { "backend", "--backend" },
+		{ "timeout_ms", "--timeout" }, { "ready", "--ready" },
+		{ "lines", "-n" }, { "name", "NAME" },
+	};
+	size_t n = strcspn(field, "[."), i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		if (strlen(t[i].field) == n &&
+		    strncmp(t[i].field, field, n) == 0) {
+			(void)snprintf(buf, size, "%s%s", t[i].option,
+			    field + n);
+			return buf;
+		}
+	}
+	return field;
+}
+
+static const char *
+str(const json_t *params, const char *key)
+{
+	const char *s = json_string_value(json_object_get(params, key));
+
+	return s != NULL ? s : "";
+}
+
+/* The sentence for people, without "postern start web: ". */
+static void
+sentence(const char *error, const json_t *p, char *buf, size_t size)
+{
+	char opt[64];
+	long long limit = json_integer_value(json_object_get(p, "limit"));
+
+	if (strcmp(error, "NotFound") == 0)
+		(void)snprintf(buf, size, "no VM of that name; see postern "
+		    "list -a");
+	else if (strcmp(error, "AlreadyExists") == 0)
+		(void)snprintf(buf, size, "the name is taken; choose another, "
+		    "or remove the old one with postern rm");
+	else if (strcmp(error, "InvalidArgument") == 0)
+		(void)snprintf(buf, size, "%s: %s",
+		    option_of(str(p, "field"), opt, sizeof(opt)),
+		    str(p, "reason"));
+	else if (strcmp(error, "QuotaExceeded") == 0)
+		(void)snprintf(buf, size, "%s: your ceiling of %lld is "
+		    "reached; stop something, or ask the operator for more",
+		    str(p, "resource"), limit);
+	else if (strcmp(error, "WrongState") == 0)
+		(void)snprintf(buf, size, "not in this state: %s",
+		    str(p, "state"));
+	else if (strcmp(error, "Unsupported") == 0)
+		(void)snprintf(buf, size, "backend %s cannot do this: %s",
+		    str(p, "backend"), str(p, "operation"));
+	else if (strcmp(error, "HostFailure") == 0)
+		(void)snprintf(buf, size, "the host failed at step %s: %s%s%s",
+		    str(p, "step"), str(p, "errno"),
+		    str(p, "reason")[0] != '\0' ? ": " : "",
+		    str(p, "reason"));
+	else
+		(void)snprintf(buf, size, "%s", str(p, "reason")[0] != '\0' ?
+			str(p, "reason") : error);
+}
+
+static int
+status_of(const char *error)
+{
+	static const struct { const char *error; int code; } t[] = {
+		{ "NotFound", EX_NOT_FOUND }, { "Denied", EX_DENIED },
+		{ "QuotaExceeded", EX_QUOTA }, { "WrongState", EX_STATE },
+		{ "TimedOut", EX_TIMED_OUT },
+	};
+	size_t i;
+
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		if (strcmp(t[i].error, error) == 0)
+			return t[i].code;
+	}
+	return EX_FAILED;
+}
+
+static void
+tell(struct cli *c, const char *what, const json_t *error)
+{
+	const char *name = str(error, "error"), *dot = strrchr(name, '.');
+	char text[640];
+
+	if (c->json) {
+		(void)json_dumpf(error, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		return;
+	}
+	sentence(dot != NULL ? dot + 1 : name,
+	    json_object_get(error, "parameters"), text, sizeof(text));
+	(void)fprintf(stderr, "postern %s: ", c->cmd->name);
+	text_str(stderr, what);
+	(void)fputs(what[0] != '\0' ? ": " : "", stderr);
+	text_str(stderr, text);
+	(void)putc('\n', stderr);
+}
+
+int
+vl_fail(struct cli *c, const char *what, int code, const char *error,
+    const char *field, const char *fmt, ...)
+{
+	char reason[512];
+	json_t *e;
+	va_list ap;
+
+	va_start(ap, fmt);
+	(void)vsnprintf(reason, sizeof(reason), fmt, ap);
+	va_end(ap);
+	e = json_pack("{s:s,s:{s:s}}", "error", error, "parameters", "reason",
+	    reason);
+	if (e == NULL) { /* not UTF-8 (a path), or out of memory */
+		(void)fprintf(stderr, "postern %s: failed\n", c->cmd->name);
+		return code;
+	}
+	if (field[0] != '\0')
+		(void)json_object_set_new(json_object_get(e, "parameters"),
+		    "field", json_string(field));
+	tell(c, what, e);
+	json_decref(e);
+	return code;
+}
+
+int
+vl_answer(struct cli *c, const char *what, json_t *answer, json_t **out)
+{
+	const char *error, *dot;
+
+	*out = NULL;
+	if (answer == NULL)
+		return vl_fail(c, what, EX_NO_DAEMON,
+		    "io.postern.NotReached", "",
+		    "the daemon broke off before it answered; it is being "
+		    "started anew: look with postern list -a");
+	error = json_string_value(json_object_get(answer, "error"));
+	if (error != NULL) {
+		tell(c, what, answer);
+		dot = strrchr(error, '.');
+		return status_of(dot != NULL ? dot + 1 : error);
+	}
+	*out = json_incref(json_object_get(answer, "parameters"));
+	return EX_DONE;
+}
+
+int
+vl_call(struct cli *c, const char *what, const char *method, json_t *params,
+    const int *fds, unsigned nfds, json_t **out)
+{
+	struct vl v;
+	json_t *answer;
+	int r = vl_open(c, &v);
+
+	*out = NULL;
+	if (r != EX_DONE) {
+		json_decref(params);
+		return r;
+	}
+	/* who was refused finds the reason there, whatever the send gave */
+	(void)vl_send(&v, method, params, 0, fds, nfds);
+	answer = vl_recv(&v);
+	r = vl_answer(c, what, answer, out);
+	json_decref(answer);
+	vl_close(&v);
+	return r;
+}
+
+json_t *
+vl_name(struct cli *c, const char *typed)
+{
+	const char *slash = strchr(typed, '/');
+	char owner[64];
+	const struct passwd *pw;
+	json_t *j;
+
+	if (slash == NULL || (size_t)(slash - typed) >= sizeof(owner) ||
+	    strspn(typed, "0123456789") == (size_t)(slash - typed)) {
+		j = json_string(typed);
+	} else {
+		memcpy(owner, typed, (size_t)(slash - typed));
+		owner[slash - typed] = '\0';
+		pw = getpwnam(owner);
+		if (pw == NULL) {
+			(void)vl_fail(c, typed, EX_NOT_FOUND,
+			    IFACE "InvalidArgument", "name",
+			    "there is no user %s", owner);
+			return NULL;
+		}
+		j = json_sprintf("%u%s", pw->pw_uid, slash);
+	}
+	if (j == NULL)
+		(void)vl_fail(c, "", EX_FAILED, IFACE "InvalidArgument",
+		    "name", "say 1 to 63 of a-z, 0-9 and -");
+	return j;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: ISC */
+/* The files of a start: opened here, with the caller's rights. */
+#ifndef CTLD_CLI_FILES_H
+#define CTLD_CLI_FILES_H
+
+#include <jansson.h>
+
+#include "ctld/cli/cli.h"
+
+#define FILES_MAX 16
+
+struct files {
+	int fd[FILES_MAX];
+	unsigned n;
+};
+
+/* Open what the config names (kernel_path, initrd_path, rootfs_path, volumes)
+ * and put the indexes beside the paths. rootfs_ro: the guest may not write.
+ * EX_DONE, or an exit status after a complaint that names the option. */
+int files_open(struct cli *c, const char *what, json_t *config,
+    int rootfs_ro, struct files *f);
+void files_close(struct files *f);
+
+/* The text of a small file, for config_files. New reference or NULL after a
+ * complaint. */
+json_t *files_text(struct cli *c, const char *what, const char *option,
+    const char *path);
+
+#endif

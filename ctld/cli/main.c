@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * postern: the command. Runs with the caller's rights. A command is a row of
+ * the table below and a function in a file of its group.
+ */
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "ctld/cli/cli.h"
+
+enum { OPT_JSON = OPT_FIRST + 900, OPT_SOCKET, OPT_HELP };
+
+static const struct command commands[] = {
+	{ "start", cmd_start, "start a VM",
+	    "usage: postern start NAME --kernel FILE [options]\n"
+	    "  --kernel FILE --initrd FILE --rootfs FILE   opened as you\n"
+	    "  --rootfs-ro                 the guest may not write to it\n"
+	    "  --volume FILE:GUEST[:ro]    another image (repeatable)\n"
+	    "  --cpus N                    (1)\n"
+	    "  --memory SIZE               like 512M or 2G (256M)\n"
+	    "  -p [ADDR:]HOST:GUEST[/udp]  publish a port (repeatable)\n"
+	    "  --allow PROTO:CIDR[:PORT[-PORT]]  let it reach this; else it\n"
+	    "                              reaches nothing (repeatable)\n"
+	    "  --net nat|none   --backend auto|qemu|firecracker\n"
+	    "  --boot-args TEXT            the kernel's command line\n"
+	    "  --ready console:TEXT|tcp:GUESTPORT   wait for this too\n"
+	    "  --timeout S (60)  --grace S  --rm (remove when it ends)\n"
+	    "  --profile P --revision H --flake-ref R   kept for you\n"
+	    "  --spec FILE.json            all of it as JSON; flags win\n"
+	    "example: postern start web --kernel vmlinux --rootfs web.img "
+	    "-p 8080:80\n" },
+	{ "stop", cmd_stop, "ask guests to power off, then end them",
+	    "usage: postern stop [--grace S] NAME... | --all\n"
+	    "  --all      every running VM of yours, all at once\n"
+	    "  --grace S  seconds the guest has (else the VM's own, 2)\n"
+	    "example: postern stop --grace 10 web\n" },
+	{ "kill", cmd_kill, "end VMs at once",
+	    "usage: postern kill NAME...\n"
+	    "example: postern kill web\n" },
+	{ "rm", cmd_rm, "forget stopped VMs and their last console",
+	    "usage: postern rm [-f] NAME...\n"
+	    "  -f, --force  kill it first if it runs\n"
+	    "example: postern rm -f web\n" },
+	{ "list", cmd_list, "list VMs",
+	    "usage: postern list [-a]\n"
+	    "  -a, --all  stopped ones too (admins: of every owner)\n"
+	    "example: postern list -a --json\n" },
+	{ "status", cmd_status, "tell how a VM is",
+	    "usage: postern status NAME\n"
+	    "example: postern status web\n" },
+	{ "info", cmd_info, "tell all about a VM",
+	    "usage: postern info NAME\n"
+	    "example: postern info web --json\n" },
+	{ "network", cmd_network, "tell a VM's addresses, ports and rules",
+	    "usage: postern network NAME\n"
+	    "example: postern network web\n" },
+	{ "logs", cmd_logs, "show a VM's console",
+	    "usage: postern logs [-n N] [-f] [--hypervisor] [--raw] NAME\n"
+	    "  -n, --lines N  the last N lines only\n"
+	    "  -f, --follow   go on as the guest writes\n"
+	    "  --hypervisor   what the VMM said, not the guest\n"
+	    "  --raw          do not escape what is not text\n"
+	    "example: postern logs -n 20 -f web\n" },
+	{ "version", cmd_version, "print the version",
+	    "usage: postern version\n"
+	    "example: postern version --json\n" },
+};
+#define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static const char common[] =
+    "common options: --json, --socket PATH (or POSTERN_SOCKET), --help\n";
+
+int
+cli_usage(const struct cli *c, const char *fmt, ...)
+{
+	va_list ap;
+
+	(void)fprintf(stderr, "postern%s%s: ", c->cmd != NULL ? " " : "",
+	    c->cmd != NULL ? c->cmd->name : "");
+	va_start(ap, fmt);
+	(void)vfprintf(stderr, fmt, ap);
+	va_end(ap);
+	(void)fprintf(stderr, "; see postern %s%s--help\n",
+	    c->cmd != NULL ? c->cmd->name : "", c->cmd != NULL ? " " : "");
+	return EX_USE;
+}
+
+static void
+help(const struct cli *c)
+{
+	size_t i;
+
+	if (c->cmd != NULL) {
+		(void)printf("%s%s", c->cmd->usage, common);
+		return;
+	}
+	(void)printf("usage: postern COMMAND [options]\n");
+	for (i = 0; i < NCOMMANDS; i++)
+		(void)printf("  %-9s %s\n", commands[i].name,
+		    commands[i].line);
+	(void)printf("%spostern COMMAND --help tells more\n", common);
+}
+
+static void
+common_option(struct cli *c, int opt, const char *arg)
+{
+	switch (opt) {
+	case OPT_JSON:
+		c->json = 1;
+		break;
+	case OPT_SOCKET:
+		c->socket = arg;
+		break;
+	case OPT_HELP:
+	default:
+		help(c);
+		exit(EX_DONE);
+	}
+}
+
+int
+cli_getopt(struct cli *c, int argc, char *argv[], const char *shorts,
+    const struct option *longs)
+{
+	static const struct option ours[] = {
+		{ "json", no_argument, NULL, OPT_JSON },
+		{ "socket", required_argument, NULL, OPT_SOCKET },
+		{ "help", no_argument, NULL, OPT_HELP },
+		{ NULL, 0, NULL, 0 },
+	};
+	struct option all[44];
+	size_t n = 0;
+	int opt;
+
+	while (longs != NULL && longs[n].name != NULL && n < 40) {
+		all[n] = longs[n];
+		n++;
+	}
+	memcpy(&all[n], ours, sizeof(ours));
+	opterr = 0;
+	for (;;) {
+		opt = getopt_long(argc, argv, shorts, all, NULL);
+		if (opt == OPT_JSON || opt == OPT_SOCKET || opt == OPT_HELP) {
+			common_option(c, opt, optarg);
+			continue;
+		}
+		if (opt == '?' || opt == ':')
+			(void)cli_usage(c, opt == ':' ?
+				"%s needs an argument" :
+				"unknown option %s", argv[optind - 1]);
+		return opt == ':' ? '?' : opt;
+	}
+}
+
+static const struct command *
+find(const char *name)
+{
+	size_t i;
+
+	for (i = 0; i < NCOMMANDS; i++) {
+		if (strcmp(commands[i].name, name) == 0)
+			return &commands[i];
+	}
+	return NULL;
+}
+
+int
+main(int argc, char *argv[])
+{
+	struct cli c = { .socket = getenv("POSTERN_SOCKET") };
+	const struct command *cmd;
+	int r;
+
+	if (c.socket == NULL || c.socket[0] == '\0')
+		c.socket = CLI_SOCKET;
+	if (cli_getopt(&c, argc, argv, "+:", NULL) != -1)
+		return EX_USE;
+	if (optind >= argc)
+		return cli_usage(&c, "no command");
+	cmd = find(argv[optind]);
+	if (cmd == NULL)
+		return cli_usage(&c, "unknown command %s", argv[optind]);
+	c.cmd = cmd;
+	argc -= optind;
+	argv += optind;
+	optind = 0; /* getopt_long begins anew */
+	r = cmd->run(&c, argc, argv);
+	/* a full disk must not look like success */
+	if (fflush(stdout) != 0 && r == EX_DONE) {
+		(void)fprintf(stderr, "postern: cannot write the output\n");
+		r = EX_FAILED;
+	}
+	return r;
+}
