@@ -71,8 +71,10 @@ struct rep_ns_fds { struct rep_hdr r; };
 
 #define NET_PORTS_MAX 32
 #define NET_ALLOW_MAX 128
+#define NET_ADDR_ANY UINT32_MAX /* what a person writes as 0.0.0.0 */
 struct net_port {
-	uint32_t addr;	   /* address to bind on the host; 0: the default */
+	uint32_t addr;	   /* address to bind on the host; 0: the owner's
+			      first granted one; NET_ADDR_ANY: every one */
 	uint16_t host;	   /* 1-65535 */
 	uint16_t guest;
 	uint8_t proto;	   /* IPPROTO_TCP or IPPROTO_UDP */

@@ -1,0 +1,25 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * The host's tables, named by the instance: constant rules on the interface
+ * prefix. A VM is one element of a set, a published port one of a map, so
+ * that a VM costs the same whether 10 or 5,000 are there.
+ */
+#ifndef PRIVD_NET_HOSTRULES_H
+#define PRIVD_NET_HOSTRULES_H
+
+#include "privd/net/nftset.h"
+#include "privd/net/slot.h"
+
+/* Delete what is there of this instance and write it anew, empty. */
+void hostrules(struct nft *t, const struct sysconf *c, int was_routing);
+/* Delete both tables, whether they exist or not. */
+void hostrules_del(struct nft *t, const struct sysconf *c);
+
+/* The elements of one VM; one message for the VM, one a port. */
+void hostelems(struct nft *t, const struct sysconf *c, uint32_t slot,
+    const struct held_port *ports, unsigned nports, int del);
+/* Element i alone: 0 the VM, 1.. the ports. */
+void hostelem(struct nft *t, const struct sysconf *c, uint32_t slot,
+    const struct held_port *ports, unsigned i, int del);
+
+#endif

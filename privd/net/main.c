@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * privd-net: started by privd's starter in the host's network namespace,
+ * chrooted into an empty file system, with CAP_NET_ADMIN and nothing else.
+ * Makes and unmakes the networks of VMs for front; takes a namespace's
+ * descriptors from jail only. Believes the kernel and the sealed
+ * configuration.
+ *
+ *	privd-net down		deletes this instance's tables and links
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/stat.h>
+#include <linux/sockios.h>
+
+#include "common/fdutil.h"
+#include "common/log.h"
+#include "common/rolefd.h"
+#include "common/sandbox.h"
+#include "privd/net/hostaddr.h"
+#include "privd/net/ops.h"
+#include "privd/net/sweep.h"
+
+#define BATCH_SIZE (256u << 10)	/* the largest rule set of a VM is half */
+
+static void
+open_sockets(struct net *n)
+{
+	int ns CLEANUP_FD = -1;
+	struct stat st;
+
+	if (nlsock_init(&n->route, NET_FD_ROUTE) < 0 ||
+	    nlsock_init(&n->nft, NET_FD_NFT) < 0)
+		fatal("the host's netlink sockets");
+	ns = ioctl(NET_FD_ROUTE, SIOCGSKNS);
+	if (ns < 0 || fstat(ns, &st) < 0)
+		fatal("the host's network namespace");
+	n->host_ns[0] = st.st_dev;
+	n->host_ns[1] = st.st_ino;
+}
+
+int
+main(int argc, char *argv[])
+{
+	static struct sysconf conf;
+	struct net n = { .c = &conf, .front = NET_FD_FRONT,
+		.jail = NET_FD_JAIL, .sys4 = NET_FD_SYS4,
+		.sys6 = NET_FD_SYS6, .was_routing = 1,
+		.buf_size = BATCH_SIZE };
+	struct err e;
+
+	log_init("net", 0);
+	if (sysconf_load(RFD_CONF, &conf, &e) < 0)
+		fatalx("configuration: %s", e.msg);
+	log_init("net", (int)conf.debug);
+	role_prove(ROLE_NET);
+	n.buf = malloc(n.buf_size);
+	n.vm = calloc(conf.slots, sizeof(n.vm[0]));
+	if (n.buf == NULL || n.vm == NULL)
+		fatalx("no memory");
+	open_sockets(&n);
+	if (argc > 1) {
+		if (strcmp(argv[1], "down") != 0 || sweep(&n, &e) < 0)
+			fatalx("down: %s", e.msg);
+		return 0;
+	}
+	if (hostaddr_init(&n, &e) < 0)
+		fatalx("%s", e.msg);
+	role_seal(RFD_FILTER);
+	return net_serve(&n);
+}

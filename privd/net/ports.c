@@ -1,0 +1,319 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Runs in privd-net. Distrusts ctld's numbers: range and addresses are judged
+ * by the sealed configuration for the owner that jail attested. Invariant: a
+ * port in the host's map was free on the host and among the VMs when it came.
+ */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "common/fdutil.h"
+#include "common/log.h"
+#include "policy/steps.h"
+#include "privd/net/ports.h"
+
+#define PORT_UNPRIVILEGED 1024
+#define FIRST_RESERVED 0xe0000000u /* multicast and beyond */
+#define HELD_MAX 8192u	/* reservation sockets, of RLIMIT_NOFILE 16384 */
+
+static const char *
+ip_text(uint32_t addr, char text[INET_ADDRSTRLEN])
+{
+	uint32_t raw = htonl(addr);
+
+	return inet_ntop(AF_INET, &raw, text, INET_ADDRSTRLEN);
+}
+
+static int
+in_net(uint32_t addr, uint32_t net, unsigned prefix)
+{
+	return prefix == 0 || (addr ^ net) >> (32 - prefix) == 0;
+}
+
+static int
+granted(const struct owner_conf *o, uint32_t addr)
+{
+	unsigned i;
+
+	for (i = 0; i < o->nbinds && i < CONF_BINDS_MAX; i++)
+		if (o->binds[i] == addr || o->binds[i] == INADDR_ANY)
+			return 1;
+	return 0;
+}
+
+/* Which address 0 and NET_ADDR_ANY mean for this owner. */
+static uint32_t
+resolve(const struct owner_conf *o, uint32_t addr)
+{
+	if (addr == 0)
+		return o->nbinds > 0 ? o->binds[0] : INADDR_LOOPBACK;
+	return addr == NET_ADDR_ANY ? INADDR_ANY : addr;
+}
+
+static int
+one_port(const struct sysconf *c, const struct owner_conf *o,
+    struct net_port *p, struct err *e)
+{
+	char text[INET_ADDRSTRLEN];
+
+	if ((p->zero[0] | p->zero[1] | p->zero[2]) != 0)
+		return err_field(e, "ports", EBADMSG, "padding is not zero");
+	if ((p->proto != IPPROTO_TCP && p->proto != IPPROTO_UDP) ||
+	    p->host == 0 || p->guest == 0)
+		return err_field(e, "ports", EINVAL,
+		    "a port is 1 to 65535, tcp or udp");
+	if (p->host < o->port_lo || p->host > o->port_hi)
+		return err_field(e, "ports", EACCES,
+		    "host port %u is not among yours, %u to %u", p->host,
+		    o->port_lo, o->port_hi);
+	if (!granted(o, p->addr))
+		return err_field(e, "ports", EACCES,
+		    "binding %s is not granted to you", ip_text(p->addr, text));
+	if (p->addr != INADDR_ANY &&
+	    (p->addr >> 24 == 0 || p->addr >= FIRST_RESERVED ||
+		in_net(p->addr, c->pool_addr, c->pool_prefix)))
+		return err_field(e, "ports", EINVAL,
+		    "%s is no address to bind", ip_text(p->addr, text));
+	return 0;
+}
+
+static int
+clash(uint32_t a, uint32_t b)
+{
+	return a == b || a == INADDR_ANY || b == INADDR_ANY;
+}
+
+int
+ports_check(const struct sysconf *c, uint32_t owner, struct req_net_up *rq,
+    uint8_t *bad, struct err *e)
+{
+	const struct owner_conf *o = sysconf_owner(c, owner);
+	struct net_port *p = rq->ports;
+	unsigned i, j;
+
+	if (rq->nports > NET_PORTS_MAX)
+		return err_field(e, "ports", EBADMSG, "too many ports");
+	if (rq->nports > o->ports)
+		return err_field(e, "ports", EACCES,
+		    "%u ports are more than your %u", rq->nports, o->ports);
+	for (i = 0; i < rq->nports; i++)
+		p[i].addr = resolve(o, p[i].addr);
+	for (i = 0; i < rq->nports; i++) {
+		*bad = (uint8_t)(1 + i);
+		if (one_port(c, o, &p[i], e) < 0)
+			return -1;
+		for (j = 0; j < i; j++)
+			if (p[j].proto == p[i].proto &&
+			    p[j].host == p[i].host &&
+			    clash(p[j].addr, p[i].addr))
+				return err_field(e, "ports", EINVAL,
+				    "host port %u is named twice", p[i].host);
+	}
+	*bad = 0;
+	return 0;
+}
+
+/* ---- allow lists */
+
+static int
+one_allow(const struct sysconf *c, const struct net_allow *a, struct err *e)
+{
+	char text[INET_ADDRSTRLEN];
+	uint32_t host;
+	unsigned i;
+
+	if ((a->zero[0] | a->zero[1]) != 0)
+		return err_field(e, "allow", EBADMSG, "padding is not zero");
+	(void)ip_text(a->addr, text);
+	if (a->prefix > 32)
+		return err_field(e, "allow", EINVAL,
+		    "%s/%u: the prefix is at most 32", text, a->prefix);
+	host = a->prefix == 32 ? 0 : UINT32_MAX >> a->prefix;
+	if ((a->addr & host) != 0)
+		return err_field(e, "allow", EINVAL,
+		    "%s/%u has host bits; say %u or more after the slash",
+		    text, a->prefix, 32 - (unsigned)__builtin_ctz(a->addr));
+	if (a->proto != 0 && a->proto != IPPROTO_ICMP &&
+	    a->proto != IPPROTO_TCP && a->proto != IPPROTO_UDP)
+		return err_field(e, "allow", EINVAL,
+		    "protocol %u: say tcp, udp, icmp or any", a->proto);
+	if ((a->port_lo == 0) != (a->port_hi == 0) || a->port_lo > a->port_hi)
+		return err_field(e, "allow", EINVAL,
+		    "ports %u to %u are no range", a->port_lo, a->port_hi);
+	if (a->port_lo != 0 && a->proto != IPPROTO_TCP &&
+	    a->proto != IPPROTO_UDP)
+		return err_field(e, "allow", EINVAL,
+		    "ports belong to tcp or udp");
+	for (i = 0; vmrules_denied(i) != NULL; i++)
+		if (a->prefix >= vmrules_denied(i)->prefix &&
+		    in_net(a->addr, vmrules_denied(i)->addr,
+			vmrules_denied(i)->prefix))
+			return err_field(e, "allow", EACCES,
+			    "%s/%u is private or reserved", text, a->prefix);
+	if (a->prefix >= c->pool_prefix &&
+	    in_net(a->addr, c->pool_addr, c->pool_prefix))
+		return err_field(e, "allow", EACCES,
+		    "%s/%u is in the pool of the VMs", text, a->prefix);
+	return 0;
+}
+
+int
+allow_check(const struct sysconf *c, const struct req_net_up *rq,
+    uint8_t *bad, struct err *e)
+{
+	unsigned i;
+
+	if (rq->nallow > NET_ALLOW_MAX)
+		return err_field(e, "allow", EBADMSG, "too many entries");
+	for (i = 0; i < rq->nallow; i++) {
+		*bad = (uint8_t)(128 + (i < 127 ? i : 127));
+		if (one_allow(c, &rq->allow[i], e) < 0)
+			return -1;
+	}
+	*bad = 0;
+	return 0;
+}
+
+int
+ports_local(const struct req_net_up *rq)
+{
+	unsigned i;
+
+	for (i = 0; i < rq->nports; i++)
+		if (rq->ports[i].addr == INADDR_ANY ||
+		    rq->ports[i].addr >> 24 == IN_LOOPBACKNET)
+			return 1;
+	return 0;
+}
+
+/* ---- reservation */
+
+static int
+bound(int type, uint32_t addr, uint16_t port)
+{
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(port), .sin_addr.s_addr = htonl(addr) };
+	int fd CLEANUP_FD = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+
+	if (fd < 0 ||
+	    bind(fd, (const struct sockaddr *)&sin, sizeof(sin)) < 0)
+		return -1;
+	return fd_steal(&fd);
+}
+
+/* Below 1024 only the operator's grants come; there the VMs are compared. */
+static int
+taken_by_vm(const struct net *n, const struct held_port *p)
+{
+	const struct vmnet *v;
+	unsigned i, j;
+
+	for (i = 0; i < n->c->slots; i++) {
+		v = &n->vm[i];
+		for (j = 0; j < v->nports; j++)
+			if (v->ports[j].host == p->host &&
+			    v->ports[j].proto == p->proto &&
+			    clash(v->ports[j].addr, p->addr))
+				return 1;
+	}
+	return 0;
+}
+
+static int
+hold_one(struct net *n, struct held_port *p)
+{
+	int probe CLEANUP_FD = -1;
+	int type = p->proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
+
+	if (p->host < PORT_UNPRIVILEGED) {
+		if (taken_by_vm(n, p)) {
+			errno = EADDRINUSE;
+			return -1;
+		}
+		probe = bound(SOCK_DGRAM, p->addr, 0);
+		return probe < 0 ? -1 : 0;
+	}
+	if (n->held >= HELD_MAX) {
+		errno = EMFILE;
+		return -1;
+	}
+	p->fd = bound(type, p->addr, p->host);
+	if (p->fd < 0)
+		return -1;
+	n->held++;
+	return 0;
+}
+
+static int
+ports_alloc(struct vmnet *v, const struct req_net_up *rq, struct err *e)
+{
+	if (rq->nports == 0)
+		return 0;
+	v->ports = calloc(rq->nports, sizeof(v->ports[0]));
+	if (v->ports == NULL)
+		return err_step(e, STEP_PORT, ENOMEM, "no memory");
+	return 0;
+}
+
+static struct held_port *
+ports_next(struct vmnet *v, const struct net_port *from)
+{
+	struct held_port *p = &v->ports[v->nports];
+
+	p->addr = from->addr;
+	p->host = from->host;
+	p->guest = from->guest;
+	p->proto = from->proto;
+	p->fd = -1;
+	return p;
+}
+
+int
+ports_hold(struct net *n, struct vmnet *v, const struct req_net_up *rq,
+    uint8_t *bad, struct err *e)
+{
+	char text[INET_ADDRSTRLEN];
+	struct held_port *p;
+	unsigned i;
+
+	if (ports_alloc(v, rq, e) < 0)
+		return -1;
+	for (i = 0; i < rq->nports; i++) {
+		p = ports_next(v, &rq->ports[i]);
+		if (hold_one(n, p) < 0) {
+			*bad = (uint8_t)(1 + i);
+			return err_step(e, STEP_PORT, errno,
+			    "host port %s:%u/%s", ip_text(p->addr, text),
+			    p->host, p->proto == IPPROTO_TCP ? "tcp" : "udp");
+		}
+		v->nports++;
+	}
+	return 0;
+}
+
+int
+ports_hold_again(struct net *n, struct vmnet *v, const struct req_net_up *rq,
+    struct err *e)
+{
+	struct held_port *p;
+	unsigned i;
+
+	if (ports_alloc(v, rq, e) < 0)
+		return -1;
+	for (i = 0; i < rq->nports; i++) {
+		p = ports_next(v, &rq->ports[i]);
+		if (taken_by_vm(n, p)) {
+			log_warn("host port %u: another VM has it", p->host);
+			continue;
+		}
+		if (hold_one(n, p) < 0)
+			log_warn("host port %u: not reserved any more: %s",
+			    p->host, strerror(errno));
+		v->nports++;
+	}
+	return 0;
+}

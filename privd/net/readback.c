@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * Runs in privd-net. "Sent without an error" is not "in force": what the
+ * kernel lists is compared with what was meant. The kernel may add attributes
+ * of its own and orders them as it likes; each one that was sent must be
+ * there with the same value. Rules are listed in the order of their chains,
+ * which is the order in which every rule set of ours is written.
+ */
+#include <errno.h>
+#include <linux/netfilter/nfnetlink.h>
+#include <string.h>
+
+#include "privd/net/readback.h"
+
+#define RETRIES 5
+#define DEPTH_MAX 6
+
+struct cursor {
+	const unsigned char *pos, *end;
+	uint16_t type;		/* NFT_MSG_NEWCHAIN or NFT_MSG_NEWRULE */
+	uint8_t family;
+	const char *table;
+	unsigned seen;
+};
+
+static const struct nlattr *
+attrs(const struct nlmsghdr *h, size_t *len)
+{
+	const size_t skip = MNL_ALIGN(sizeof(struct nfgenmsg));
+	size_t n = mnl_nlmsg_get_payload_len(h);
+
+	*len = n > skip ? n - skip : 0;
+	return mnl_nlmsg_get_payload_offset(h, sizeof(struct nfgenmsg));
+}
+
+static const struct nlattr *
+next_attr(const struct nlattr *a, size_t *len)
+{
+	size_t n = MNL_ALIGN(a->nla_len);
+
+	*len = *len > n ? *len - n : 0;
+	return (const void *)((const unsigned char *)a + n);
+}
+
+/* The nth attribute of this type, or NULL. */
+static const struct nlattr *
+find(const struct nlattr *a, size_t len, uint16_t type, unsigned nth)
+{
+	for (; mnl_attr_ok(a, (int)len); a = next_attr(a, &len))
+		if (mnl_attr_get_type(a) == type && nth-- == 0)
+			return a;
+	return NULL;
+}
+
+static int
+same_value(const struct nlattr *a, const struct nlattr *b)
+{
+	size_t n = mnl_attr_get_payload_len(a);
+
+	return mnl_attr_get_payload_len(b) == n &&
+	    memcmp(mnl_attr_get_payload(a), mnl_attr_get_payload(b), n) == 0;
+}
+
+/* Is every attribute of want (but `except`) in got? */
+static int
+within(const struct nlattr *want, size_t wlen, const struct nlattr *got,
+    size_t glen, uint16_t except, unsigned depth)
+{
+	const struct nlattr *g;
+
+	if (depth > DEPTH_MAX)
+		return 0;
+	for (; mnl_attr_ok(want, (int)wlen); want = next_attr(want, &wlen)) {
+		if (mnl_attr_get_type(want) == except)
+			continue;
+		g = find(got, glen, mnl_attr_get_type(want), 0);
+		if (g == NULL)
+			return 0;
+		if ((want->nla_type & NLA_F_NESTED) == 0) {
+			if (!same_value(want, g))
+				return 0;
+		} else if (!within(mnl_attr_get_payload(want),
+			       mnl_attr_get_payload_len(want),
+			       mnl_attr_get_payload(g),
+			       mnl_attr_get_payload_len(g), 0, depth + 1))
+			return 0;
+	}
+	return 1;
+}
+
+static int
+same_expr(const struct nlattr *want, const struct nlattr *got)
+{
+	const struct nlattr *w = mnl_attr_get_payload(want);
+	const struct nlattr *g = mnl_attr_get_payload(got), *wn, *gn;
+	size_t wlen = mnl_attr_get_payload_len(want);
+	size_t glen = mnl_attr_get_payload_len(got);
+
+	wn = find(w, wlen, NFTA_EXPR_NAME, 0);
+	gn = find(g, glen, NFTA_EXPR_NAME, 0);
+	if (wn == NULL || gn == NULL || !same_value(wn, gn))
+		return 0;
+	/* a counter may have counted already */
+	if (strcmp(mnl_attr_get_str(wn), "counter") == 0)
+		return 1;
+	return within(w, wlen, g, glen, 0, 0);
+}
+
+static int
+same_rule(const struct nlmsghdr *want, const struct nlmsghdr *got)
+{
+	size_t wlen, glen;
+	const struct nlattr *w = attrs(want, &wlen), *g = attrs(got, &glen);
+	const struct nlattr *wc = find(w, wlen, NFTA_RULE_CHAIN, 0);
+	const struct nlattr *gc = find(g, glen, NFTA_RULE_CHAIN, 0);
+
+	if (wc == NULL || gc == NULL || !same_value(wc, gc))
+		return 0;
+	w = find(w, wlen, NFTA_RULE_EXPRESSIONS, 0);
+	g = find(g, glen, NFTA_RULE_EXPRESSIONS, 0);
+	if (w == NULL || g == NULL)
+		return 0;
+	wlen = mnl_attr_get_payload_len(w);
+	glen = mnl_attr_get_payload_len(g);
+	w = mnl_attr_get_payload(w);
+	g = mnl_attr_get_payload(g);
+	for (; mnl_attr_ok(w, (int)wlen) && mnl_attr_ok(g, (int)glen);
+	    w = next_attr(w, &wlen), g = next_attr(g, &glen))
+		if (!same_expr(w, g))
+			return 0;
+	return !mnl_attr_ok(w, (int)wlen) && !mnl_attr_ok(g, (int)glen);
+}
+
+static int
+same_chain(const struct nlmsghdr *want, const struct nlmsghdr *got)
+{
+	size_t wlen, glen;
+	const struct nlattr *w = attrs(want, &wlen), *g = attrs(got, &glen);
+
+	return within(w, wlen, g, glen, NFTA_CHAIN_COUNTERS, 0);
+}
+
+/* NFTA_RULE_TABLE, NFTA_CHAIN_TABLE and NFTA_TABLE_NAME are all 1 */
+static const char *
+table_of(const struct nlmsghdr *h)
+{
+	size_t len;
+	const struct nlattr *a = attrs(h, &len);
+
+	a = find(a, len, NFTA_TABLE_NAME, 0);
+	return a != NULL ? mnl_attr_get_str(a) : "";
+}
+
+static const struct nlmsghdr *
+next_sent(struct cursor *c)
+{
+	const struct nlmsghdr *h;
+	const struct nfgenmsg *g;
+
+	while (c->pos < c->end) {
+		h = (const void *)c->pos;
+		c->pos += MNL_ALIGN(h->nlmsg_len);
+		g = mnl_nlmsg_get_payload(h);
+		if (h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | c->type) &&
+		    g->nfgen_family == c->family &&
+		    strcmp(table_of(h), c->table) == 0)
+			return h;
+	}
+	return NULL;
+}
+
+static int
+compare(const struct nlmsghdr *got, void *arg)
+{
+	struct cursor *c = arg;
+	const struct nlmsghdr *want;
+	const struct nfgenmsg *g = mnl_nlmsg_get_payload(got);
+
+	if (g->nfgen_family != c->family || strcmp(table_of(got), c->table))
+		return 0;
+	c->seen++;
+	want = next_sent(c);
+	if (want == NULL ||
+	    !(c->type == NFT_MSG_NEWRULE ? same_rule(want, got) :
+					   same_chain(want, got))) {
+		errno = EBADMSG;
+		return -1;
+	}
+	return 0;
+}
+
+static int
+one_kind(struct nlsock *s, const struct nft *sent, struct cursor *c)
+{
+	_Alignas(8) unsigned char buf[NL_MSG_MAX];
+	struct nfgenmsg g = { .nfgen_family = c->family,
+		.version = NFNETLINK_V0 };
+	struct nlbatch b;
+	int i;
+
+	for (i = 0; i < RETRIES; i++) {
+		c->pos = sent->b.buf;
+		c->end = sent->b.buf + sent->b.used;
+		c->seen = 0;
+		nl_begin(&b, s, buf, sizeof(buf));
+		nl_msg(&b,
+		    NFNL_SUBSYS_NFTABLES << 8 |
+			(c->type == NFT_MSG_NEWRULE ? NFT_MSG_GETRULE :
+						      NFT_MSG_GETCHAIN),
+		    NLM_F_DUMP, &g, sizeof(g));
+		if (c->type == NFT_MSG_NEWRULE)
+			mnl_attr_put_strz(b.h, NFTA_RULE_TABLE, c->table);
+		nl_end(&b);
+		if (nl_dump(&b, compare, c) == 0) {
+			if (next_sent(c) == NULL)
+				return 0;
+			errno = EBADMSG;
+			return -1;
+		}
+		if (errno != EINTR)
+			break;
+	}
+	return -1;
+}
+
+int
+readback(struct nlsock *s, const struct nft *sent, struct err *e)
+{
+	const unsigned char *p = sent->b.buf;
+	const unsigned char *end = sent->b.buf + sent->b.used;
+	const struct nlmsghdr *h;
+	const struct nfgenmsg *g;
+	struct cursor c;
+
+	for (; p < end; p += MNL_ALIGN(h->nlmsg_len)) {
+		h = (const void *)p;
+		if (h->nlmsg_type !=
+		    (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE))
+			continue;
+		g = mnl_nlmsg_get_payload(h);
+		memset(&c, 0, sizeof(c));
+		c.family = g->nfgen_family;
+		c.table = table_of(h);
+		c.type = NFT_MSG_NEWCHAIN;
+		if (one_kind(s, sent, &c) < 0)
+			return err_set(e, errno, "chains of table %s: %s",
+			    c.table, "not as they were sent");
+		c.type = NFT_MSG_NEWRULE;
+		if (one_kind(s, sent, &c) < 0)
+			return err_set(e, errno,
+			    "rule %u of table %s is not as it was sent",
+			    c.seen, c.table);
+	}
+	return 0;
+}

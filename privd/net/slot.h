@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What net knows of each VM, by slot, and everything a handler needs: passed
+ * as a context, nothing is global.
+ */
+#ifndef PRIVD_NET_SLOT_H
+#define PRIVD_NET_SLOT_H
+
+#include <stdint.h>
+
+#include "common/sysconf.h"
+#include "policy/privops.h"
+#include "privd/net/nl.h"
+#include "privd/net/vmrules.h"
+
+enum vmnet_state {
+	VMNET_FREE = 0,
+	VMNET_FDS,	/* jail's descriptors have come, not used yet */
+	VMNET_UP,	/* elements in the host's table, ports held */
+};
+
+struct held_port {
+	uint32_t addr;		/* UINT32_MAX never; 0: every address */
+	uint16_t host, guest;
+	uint8_t proto;
+	int fd;			/* bound, never listening; -1: below 1024 */
+};
+
+struct vmnet {
+	uint64_t generation;
+	uint32_t owner;
+	uint16_t state;		/* enum vmnet_state */
+	uint16_t networked;	/* its elements are in the host's table */
+	uint16_t nports;
+	int fds[NSFD_N];	/* owned while VMNET_FDS */
+	struct held_port *ports; /* nports of them, or NULL */
+};
+
+struct net {
+	const struct sysconf *c;
+	struct nlsock route, nft;	/* the host's */
+	int sys4, sys6;			/* the host's sysctl directories */
+	int front, jail;		/* wires */
+	int addr_watch;			/* tells of changed host addresses */
+	int committed;			/* the host's table is there */
+	int was_routing;		/* forwarding was on before us */
+	unsigned pending;		/* slots in VMNET_FDS */
+	unsigned held;			/* open reservation sockets */
+	uint64_t host_ns[2];		/* dev, ino of the host's namespace */
+	uint32_t deny[HOST_ADDRS_MAX];	/* the host's own addresses */
+	unsigned ndeny;
+	struct vmnet *vm;		/* c->slots of them */
+	unsigned char *buf;		/* scratch for one batch */
+	size_t buf_size;
+};
+
+/* The slot of a request: in range, or NULL (malformed). */
+struct vmnet *vmnet_of(struct net *n, const struct wire_hdr *h);
+/* Drop descriptors and ports; the slot is free afterwards. Idempotent. */
+void vmnet_clear(struct net *n, struct vmnet *v);
+void vmnet_drop_fds(struct net *n, struct vmnet *v);
+
+#endif
