@@ -7,9 +7,10 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/netfilter/nfnetlink_conntrack.h>
-#include <string.h>
 
 #include "policy/steps.h"
 #include "privd/net/flows.h"
@@ -60,6 +61,7 @@ collect(const struct nlmsghdr *h, void *arg)
 	struct nfgenmsg g = { .nfgen_family = AF_INET,
 		.version = NFNETLINK_V0 };
 	const struct nlattr *a;
+	size_t left;
 
 	if (h->nlmsg_type !=
 		(NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_NEW) ||
@@ -67,7 +69,8 @@ collect(const struct nlmsghdr *h, void *arg)
 		return 0;
 	nl_msg(del, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
 	    NLM_F_ACK, &g, sizeof(g));
-	mnl_attr_for_each(a, h, sizeof(g))
+	for (a = nl_attrs(h, sizeof(g), &left); mnl_attr_ok(a, (int)left);
+	    a = nl_attr_next(a, &left))
 		if (mnl_attr_get_type(a) == CTA_TUPLE_ORIG ||
 		    mnl_attr_get_type(a) == CTA_ID ||
 		    mnl_attr_get_type(a) == CTA_ZONE)

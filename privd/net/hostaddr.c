@@ -7,9 +7,11 @@
  */
 #include <arpa/inet.h>
 #include <errno.h>
-#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <linux/rtnetlink.h>
 
 #include "common/log.h"
 #include "policy/steps.h"
@@ -36,12 +38,13 @@ static uint32_t
 addr_of(const struct nlmsghdr *h)
 {
 	const struct nlattr *a;
+	size_t left;
 
-	mnl_attr_for_each(a, h, sizeof(struct ifaddrmsg))
-		if (mnl_attr_get_type(a) == IFA_LOCAL &&
-		    mnl_attr_validate(a, MNL_TYPE_U32) >= 0)
-			return ntohl(mnl_attr_get_u32(a));
-	return 0;
+	a = nl_attrs(h, sizeof(struct ifaddrmsg), &left);
+	a = nl_attr_find(a, left, IFA_LOCAL);
+	if (a == NULL || mnl_attr_validate(a, MNL_TYPE_U32) < 0)
+		return 0;
+	return ntohl(mnl_attr_get_u32(a));
 }
 
 static int

@@ -6,12 +6,12 @@
  * nothing enters or leaves by our interfaces but declared flows; packets that
  * are not ours are left to others, unless forwarding was off before us.
  */
-#include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_conntrack_tuple_common.h>
-#include <netinet/in.h>
 #include <arpa/inet.h>
 #include <bsd/string.h>
+#include <netinet/in.h>
 #include <string.h>
+#include <linux/netfilter/nf_conntrack_common.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 
 #include "privd/net/hostrules.h"
 

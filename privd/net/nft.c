@@ -7,9 +7,10 @@
 #include <arpa/inet.h>
 #include <bsd/string.h>
 #include <endian.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <linux/netfilter/nf_tables_compat.h>
 #include <linux/netfilter/nfnetlink.h>
-#include <string.h>
 
 #include "privd/net/nft.h"
 

@@ -6,10 +6,12 @@
 #ifndef PRIVD_NET_NFT_H
 #define PRIVD_NET_NFT_H
 
+#include <net/if.h>
+#include <netinet/in.h>
+#include <stdint.h>
+/* the kernel's after libc's, or they define things twice */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
-#include <net/if.h>
-#include <stdint.h>
 
 #include "privd/net/nl.h"
 

@@ -2,6 +2,7 @@
 /* Runs in privd-net. Pure writing into memory, as nft.c. */
 #include <arpa/inet.h>
 #include <bsd/string.h>
+#include <netinet/in.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/nfnetlink.h>
 #include <linux/rtnetlink.h>

@@ -64,7 +64,7 @@ void
 nl_end(struct nlbatch *b)
 {
 	b->last = b->h->nlmsg_seq;
-	b->used += MNL_ALIGN(b->h->nlmsg_len);
+	b->used += nl_align(b->h->nlmsg_len);
 }
 
 static int
@@ -114,7 +114,7 @@ nl_errno(const struct nlmsghdr *h)
 {
 	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
 
-	if (h->nlmsg_len < MNL_ALIGN(sizeof(*h)) + sizeof(e->error))
+	if (h->nlmsg_len < nl_align(sizeof(*h)) + sizeof(e->error))
 		return EBADMSG;
 	return e->error < 0 ? -e->error : e->error;
 }
@@ -217,4 +217,31 @@ nl_dump(struct nlbatch *b, nl_cb *cb, void *arg)
 	}
 	errno = EMSGSIZE;
 	return -1;
+}
+
+const struct nlattr *
+nl_attrs(const struct nlmsghdr *h, size_t hlen, size_t *left)
+{
+	size_t n = mnl_nlmsg_get_payload_len(h), skip = nl_align(hlen);
+
+	*left = n > skip ? n - skip : 0;
+	return mnl_nlmsg_get_payload_offset(h, hlen);
+}
+
+const struct nlattr *
+nl_attr_next(const struct nlattr *a, size_t *left)
+{
+	size_t n = nl_align(a->nla_len);
+
+	*left = *left > n ? *left - n : 0;
+	return (const void *)((const unsigned char *)a + n);
+}
+
+const struct nlattr *
+nl_attr_find(const struct nlattr *a, size_t left, uint16_t type)
+{
+	for (; mnl_attr_ok(a, (int)left); a = nl_attr_next(a, &left))
+		if (mnl_attr_get_type(a) == type)
+			return a;
+	return NULL;
 }

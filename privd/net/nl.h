@@ -53,4 +53,21 @@ int nl_send(struct nlbatch *b, unsigned *bad);
 typedef int nl_cb(const struct nlmsghdr *h, void *arg);
 int nl_dump(struct nlbatch *b, nl_cb *cb, void *arg);
 
+/* Attributes of a received message behind a family header of hlen bytes:
+ * for (a = nl_attrs(h, hlen, &left); mnl_attr_ok(a, (int)left);
+ *     a = nl_attr_next(a, &left)) */
+const struct nlattr *nl_attrs(const struct nlmsghdr *h, size_t hlen,
+    size_t *left);
+const struct nlattr *nl_attr_next(const struct nlattr *a, size_t *left);
+/* The first of this type, or NULL. */
+const struct nlattr *nl_attr_find(const struct nlattr *a, size_t left,
+    uint16_t type);
+
+/* Lengths are rounded up to this. */
+static inline size_t
+nl_align(size_t n)
+{
+	return (n + 3) & ~(size_t)3;
+}
+
 #endif

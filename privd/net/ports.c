@@ -193,11 +193,12 @@ ports_local(const struct req_net_up *rq)
 /* ---- reservation */
 
 static int
-bound(int type, uint32_t addr, uint16_t port)
+bound(int proto, uint32_t addr, uint16_t port)
 {
+	int type = proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
 	struct sockaddr_in sin = { .sin_family = AF_INET,
 		.sin_port = htons(port), .sin_addr.s_addr = htonl(addr) };
-	int fd CLEANUP_FD = socket(AF_INET, type | SOCK_CLOEXEC, 0);
+	int fd CLEANUP_FD = socket(AF_INET, type | SOCK_CLOEXEC, proto);
 
 	if (fd < 0 ||
 	    bind(fd, (const struct sockaddr *)&sin, sizeof(sin)) < 0)
@@ -227,21 +228,20 @@ static int
 hold_one(struct net *n, struct held_port *p)
 {
 	int probe CLEANUP_FD = -1;
-	int type = p->proto == IPPROTO_TCP ? SOCK_STREAM : SOCK_DGRAM;
 
 	if (p->host < PORT_UNPRIVILEGED) {
 		if (taken_by_vm(n, p)) {
 			errno = EADDRINUSE;
 			return -1;
 		}
-		probe = bound(SOCK_DGRAM, p->addr, 0);
+		probe = bound(IPPROTO_UDP, p->addr, 0);
 		return probe < 0 ? -1 : 0;
 	}
 	if (n->held >= HELD_MAX) {
 		errno = EMFILE;
 		return -1;
 	}
-	p->fd = bound(type, p->addr, p->host);
+	p->fd = bound(p->proto, p->addr, p->host);
 	if (p->fd < 0)
 		return -1;
 	n->held++;

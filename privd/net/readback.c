@@ -26,30 +26,7 @@ struct cursor {
 static const struct nlattr *
 attrs(const struct nlmsghdr *h, size_t *len)
 {
-	const size_t skip = MNL_ALIGN(sizeof(struct nfgenmsg));
-	size_t n = mnl_nlmsg_get_payload_len(h);
-
-	*len = n > skip ? n - skip : 0;
-	return mnl_nlmsg_get_payload_offset(h, sizeof(struct nfgenmsg));
-}
-
-static const struct nlattr *
-next_attr(const struct nlattr *a, size_t *len)
-{
-	size_t n = MNL_ALIGN(a->nla_len);
-
-	*len = *len > n ? *len - n : 0;
-	return (const void *)((const unsigned char *)a + n);
-}
-
-/* The nth attribute of this type, or NULL. */
-static const struct nlattr *
-find(const struct nlattr *a, size_t len, uint16_t type, unsigned nth)
-{
-	for (; mnl_attr_ok(a, (int)len); a = next_attr(a, &len))
-		if (mnl_attr_get_type(a) == type && nth-- == 0)
-			return a;
-	return NULL;
+	return nl_attrs(h, sizeof(struct nfgenmsg), len);
 }
 
 static int
@@ -70,10 +47,10 @@ within(const struct nlattr *want, size_t wlen, const struct nlattr *got,
 
 	if (depth > DEPTH_MAX)
 		return 0;
-	for (; mnl_attr_ok(want, (int)wlen); want = next_attr(want, &wlen)) {
+	for (; mnl_attr_ok(want, (int)wlen); want = nl_attr_next(want, &wlen)) {
 		if (mnl_attr_get_type(want) == except)
 			continue;
-		g = find(got, glen, mnl_attr_get_type(want), 0);
+		g = nl_attr_find(got, glen, mnl_attr_get_type(want));
 		if (g == NULL)
 			return 0;
 		if ((want->nla_type & NLA_F_NESTED) == 0) {
@@ -96,8 +73,8 @@ same_expr(const struct nlattr *want, const struct nlattr *got)
 	size_t wlen = mnl_attr_get_payload_len(want);
 	size_t glen = mnl_attr_get_payload_len(got);
 
-	wn = find(w, wlen, NFTA_EXPR_NAME, 0);
-	gn = find(g, glen, NFTA_EXPR_NAME, 0);
+	wn = nl_attr_find(w, wlen, NFTA_EXPR_NAME);
+	gn = nl_attr_find(g, glen, NFTA_EXPR_NAME);
 	if (wn == NULL || gn == NULL || !same_value(wn, gn))
 		return 0;
 	/* a counter may have counted already */
@@ -111,13 +88,13 @@ same_rule(const struct nlmsghdr *want, const struct nlmsghdr *got)
 {
 	size_t wlen, glen;
 	const struct nlattr *w = attrs(want, &wlen), *g = attrs(got, &glen);
-	const struct nlattr *wc = find(w, wlen, NFTA_RULE_CHAIN, 0);
-	const struct nlattr *gc = find(g, glen, NFTA_RULE_CHAIN, 0);
+	const struct nlattr *wc = nl_attr_find(w, wlen, NFTA_RULE_CHAIN);
+	const struct nlattr *gc = nl_attr_find(g, glen, NFTA_RULE_CHAIN);
 
 	if (wc == NULL || gc == NULL || !same_value(wc, gc))
 		return 0;
-	w = find(w, wlen, NFTA_RULE_EXPRESSIONS, 0);
-	g = find(g, glen, NFTA_RULE_EXPRESSIONS, 0);
+	w = nl_attr_find(w, wlen, NFTA_RULE_EXPRESSIONS);
+	g = nl_attr_find(g, glen, NFTA_RULE_EXPRESSIONS);
 	if (w == NULL || g == NULL)
 		return 0;
 	wlen = mnl_attr_get_payload_len(w);
@@ -125,7 +102,7 @@ same_rule(const struct nlmsghdr *want, const struct nlmsghdr *got)
 	w = mnl_attr_get_payload(w);
 	g = mnl_attr_get_payload(g);
 	for (; mnl_attr_ok(w, (int)wlen) && mnl_attr_ok(g, (int)glen);
-	    w = next_attr(w, &wlen), g = next_attr(g, &glen))
+	    w = nl_attr_next(w, &wlen), g = nl_attr_next(g, &glen))
 		if (!same_expr(w, g))
 			return 0;
 	return !mnl_attr_ok(w, (int)wlen) && !mnl_attr_ok(g, (int)glen);
@@ -147,7 +124,7 @@ table_of(const struct nlmsghdr *h)
 	size_t len;
 	const struct nlattr *a = attrs(h, &len);
 
-	a = find(a, len, NFTA_TABLE_NAME, 0);
+	a = nl_attr_find(a, len, NFTA_TABLE_NAME);
 	return a != NULL ? mnl_attr_get_str(a) : "";
 }
 
@@ -159,7 +136,7 @@ next_sent(struct cursor *c)
 
 	while (c->pos < c->end) {
 		h = (const void *)c->pos;
-		c->pos += MNL_ALIGN(h->nlmsg_len);
+		c->pos += nl_align(h->nlmsg_len);
 		g = mnl_nlmsg_get_payload(h);
 		if (h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | c->type) &&
 		    g->nfgen_family == c->family &&
@@ -232,7 +209,7 @@ readback(struct nlsock *s, const struct nft *sent, struct err *e)
 	const struct nfgenmsg *g;
 	struct cursor c;
 
-	for (; p < end; p += MNL_ALIGN(h->nlmsg_len)) {
+	for (; p < end; p += nl_align(h->nlmsg_len)) {
 		h = (const void *)p;
 		if (h->nlmsg_type !=
 		    (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE))

@@ -5,10 +5,12 @@
  * names. Idempotent.
  */
 #include <errno.h>
-#include <linux/if_link.h>
-#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
 
 #include "common/log.h"
 #include "privd/net/hostrules.h"
@@ -38,18 +40,15 @@ note(const struct nlmsghdr *h, void *arg)
 	struct found *f = arg;
 	const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
 	const struct nlattr *a;
+	size_t left;
 
 	if (h->nlmsg_type != RTM_NEWLINK)
 		return 0;
-	mnl_attr_for_each(a, h, sizeof(*i))
-	{
-		if (mnl_attr_get_type(a) != IFLA_IFNAME ||
-		    mnl_attr_validate(a, MNL_TYPE_NUL_STRING) < 0)
-			continue;
-		if (is_ours(mnl_attr_get_str(a), f->prefix) &&
-		    f->n < LINKS_MAX)
-			f->index[f->n++] = i->ifi_index;
-	}
+	a = nl_attrs(h, sizeof(*i), &left);
+	a = nl_attr_find(a, left, IFLA_IFNAME);
+	if (a != NULL && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
+	    is_ours(mnl_attr_get_str(a), f->prefix) && f->n < LINKS_MAX)
+		f->index[f->n++] = i->ifi_index;
 	return 0;
 }
 

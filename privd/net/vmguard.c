@@ -7,6 +7,7 @@
  * own address, sent to its gateway's MAC.
  */
 #include <arpa/inet.h>
+#include <netinet/in.h>
 #include <linux/if_packet.h>
 
 #include "common/vmfd.h"

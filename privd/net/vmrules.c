@@ -7,14 +7,15 @@
  * rule (or the operator's dns), never by the absence of a rule.
  */
 #include <arpa/inet.h>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <string.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/xt_connlimit.h>
 #include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_mac.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
-#include <netinet/in.h>
-#include <string.h>
 
 #include "common/vmfd.h"
 #include "privd/net/vmrules.h"
