@@ -38,18 +38,18 @@ msg_filter(struct nlbatch *b, uint16_t op, uint16_t flags,
 
 	nl_msg(b, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | op), flags, &g,
 	    sizeof(g));
-	a = mnl_attr_nest_start(b->h, s->tuple);
-	ip = mnl_attr_nest_start(b->h, CTA_TUPLE_IP);
-	mnl_attr_put_u32(b->h, CTA_IP_V4_SRC, htonl(addr));
-	mnl_attr_nest_end(b->h, ip);
-	mnl_attr_nest_end(b->h, a);
-	a = mnl_attr_nest_start(b->h, CTA_FILTER);
+	a = nlm_nest(b->h, s->tuple);
+	ip = nlm_nest(b->h, CTA_TUPLE_IP);
+	nlm_put_u32(b->h, CTA_IP_V4_SRC, htonl(addr));
+	nlm_nest_end(b->h, ip);
+	nlm_nest_end(b->h, a);
+	a = nlm_nest(b->h, CTA_FILTER);
 	/* both are wanted; no flag: nothing of that side is compared */
-	mnl_attr_put_u32(b->h, CTA_FILTER_ORIG_FLAGS,
+	nlm_put_u32(b->h, CTA_FILTER_ORIG_FLAGS,
 	    s->flags == CTA_FILTER_ORIG_FLAGS ? F_IP_SRC : 0);
-	mnl_attr_put_u32(b->h, CTA_FILTER_REPLY_FLAGS,
+	nlm_put_u32(b->h, CTA_FILTER_REPLY_FLAGS,
 	    s->flags == CTA_FILTER_REPLY_FLAGS ? F_IP_SRC : 0);
-	mnl_attr_nest_end(b->h, a);
+	nlm_nest_end(b->h, a);
 	nl_end(b);
 }
 
@@ -69,14 +69,14 @@ collect(const struct nlmsghdr *h, void *arg)
 		return 0;
 	nl_msg(del, NFNL_SUBSYS_CTNETLINK << 8 | IPCTNL_MSG_CT_DELETE,
 	    NLM_F_ACK, &g, sizeof(g));
-	for (a = nl_attrs(h, sizeof(g), &left); mnl_attr_ok(a, (int)left);
-	    a = nl_attr_next(a, &left))
-		if (mnl_attr_get_type(a) == CTA_TUPLE_ORIG ||
-		    mnl_attr_get_type(a) == CTA_ID ||
-		    mnl_attr_get_type(a) == CTA_ZONE)
-			mnl_attr_put(del->h, a->nla_type,
-			    mnl_attr_get_payload_len(a),
-			    mnl_attr_get_payload(a));
+	for (a = nlm_attrs(h, sizeof(g), &left); nlm_attr_ok(a, left);
+	    a = nlm_attr_next(a, &left))
+		if (nlm_type(a) == CTA_TUPLE_ORIG ||
+		    nlm_type(a) == CTA_ID ||
+		    nlm_type(a) == CTA_ZONE)
+			nlm_put(del->h, a->nla_type,
+			    nlm_len(a),
+			    nlm_data(a));
 	nl_end(del);
 	return 0;
 }

@@ -40,11 +40,8 @@ addr_of(const struct nlmsghdr *h)
 	const struct nlattr *a;
 	size_t left;
 
-	a = nl_attrs(h, sizeof(struct ifaddrmsg), &left);
-	a = nl_attr_find(a, left, IFA_LOCAL);
-	if (a == NULL || mnl_attr_validate(a, MNL_TYPE_U32) < 0)
-		return 0;
-	return ntohl(mnl_attr_get_u32(a));
+	a = nlm_attrs(h, sizeof(struct ifaddrmsg), &left);
+	return ntohl(nlm_u32(nlm_find(a, left, IFA_LOCAL)));
 }
 
 static int
@@ -110,7 +107,8 @@ hostaddr_refresh(struct net *n, struct err *e)
 {
 	_Alignas(8) unsigned char buf[8192];
 	const struct nlmsghdr *h;
-	int changed = 0, left;
+	int changed = 0;
+	size_t left;
 	ssize_t k;
 
 	for (;;) {
@@ -124,9 +122,9 @@ hostaddr_refresh(struct net *n, struct err *e)
 			changed = 1;
 			continue;
 		}
-		left = (int)k;
-		for (h = (const void *)buf; mnl_nlmsg_ok(h, left);
-		    h = mnl_nlmsg_next(h, &left))
+		left = (size_t)k;
+		for (h = (const void *)buf; nlm_ok(h, left);
+		    h = nlm_next(h, &left))
 			if (!covered(n, addr_of(h)))
 				changed = 1;
 	}

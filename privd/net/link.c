@@ -111,15 +111,15 @@ msg_settings(struct nlbatch *b, int index, const unsigned char *mac,
 
 	msg_link(b, RTM_NEWLINK, 0, index, 0);
 	if (mac != NULL)
-		mnl_attr_put(b->h, IFLA_ADDRESS, sizeof(gateway_mac), mac);
-	spec = mnl_attr_nest_start(b->h, IFLA_AF_SPEC);
-	inet = mnl_attr_nest_start(b->h, AF_INET);
-	list = mnl_attr_nest_start(b->h, IFLA_INET_CONF);
+		nlm_put(b->h, IFLA_ADDRESS, sizeof(gateway_mac), mac);
+	spec = nlm_nest(b->h, IFLA_AF_SPEC);
+	inet = nlm_nest(b->h, AF_INET);
+	list = nlm_nest(b->h, IFLA_INET_CONF);
 	for (; conf->id != 0; conf++)
-		mnl_attr_put_u32(b->h, conf->id, conf->value);
-	mnl_attr_nest_end(b->h, list);
-	mnl_attr_nest_end(b->h, inet);
-	mnl_attr_nest_end(b->h, spec);
+		nlm_put_u32(b->h, conf->id, conf->value);
+	nlm_nest_end(b->h, list);
+	nlm_nest_end(b->h, inet);
+	nlm_nest_end(b->h, spec);
 	nl_end(b);
 }
 
@@ -131,8 +131,8 @@ msg_addr(struct nlbatch *b, uint32_t index, uint32_t addr, uint8_t prefix)
 
 	nl_msg(b, RTM_NEWADDR, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &a,
 	    sizeof(a));
-	mnl_attr_put_u32(b->h, IFA_LOCAL, htonl(addr));
-	mnl_attr_put_u32(b->h, IFA_ADDRESS, htonl(addr));
+	nlm_put_u32(b->h, IFA_LOCAL, htonl(addr));
+	nlm_put_u32(b->h, IFA_ADDRESS, htonl(addr));
 	nl_end(b);
 }
 
@@ -144,8 +144,8 @@ msg_guest_neighbour(struct nlbatch *b)
 
 	nl_msg(b, RTM_NEWNEIGH, NLM_F_ACK | NLM_F_CREATE | NLM_F_REPLACE, &d,
 	    sizeof(d));
-	mnl_attr_put_u32(b->h, NDA_DST, htonl(GUEST_ADDR));
-	mnl_attr_put(b->h, NDA_LLADDR, sizeof(guest_mac), guest_mac);
+	nlm_put_u32(b->h, NDA_DST, htonl(GUEST_ADDR));
+	nlm_put(b->h, NDA_LLADDR, sizeof(guest_mac), guest_mac);
 	nl_end(b);
 }
 
@@ -158,8 +158,8 @@ msg_default_route(struct nlbatch *b, uint32_t gateway)
 
 	nl_msg(b, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &r,
 	    sizeof(r));
-	mnl_attr_put_u32(b->h, RTA_GATEWAY, htonl(gateway));
-	mnl_attr_put_u32(b->h, RTA_OIF, VETH_INDEX);
+	nlm_put_u32(b->h, RTA_GATEWAY, htonl(gateway));
+	nlm_put_u32(b->h, RTA_OIF, VETH_INDEX);
 	nl_end(b);
 }
 
@@ -175,18 +175,18 @@ veth_try(struct net *n, const char *name, int ns)
 
 	nl_begin(&b, &n->route, buf, sizeof(buf));
 	msg_link(&b, RTM_NEWLINK, NLM_F_CREATE | NLM_F_EXCL, 0, 0);
-	mnl_attr_put_strz(b.h, IFLA_IFNAME, name);
-	info = mnl_attr_nest_start(b.h, IFLA_LINKINFO);
-	mnl_attr_put_strz(b.h, IFLA_INFO_KIND, "veth");
-	data = mnl_attr_nest_start(b.h, IFLA_INFO_DATA);
-	p = mnl_attr_nest_start(b.h, VETH_INFO_PEER);
-	memcpy(mnl_nlmsg_put_extra_header(b.h, sizeof(peer)), &peer,
+	nlm_put_strz(b.h, IFLA_IFNAME, name);
+	info = nlm_nest(b.h, IFLA_LINKINFO);
+	nlm_put_strz(b.h, IFLA_INFO_KIND, "veth");
+	data = nlm_nest(b.h, IFLA_INFO_DATA);
+	p = nlm_nest(b.h, VETH_INFO_PEER);
+	memcpy(nlm_extra(b.h, sizeof(peer)), &peer,
 	    sizeof(peer));
-	mnl_attr_put_strz(b.h, IFLA_IFNAME, VETH_NAME);
-	mnl_attr_put_u32(b.h, IFLA_NET_NS_FD, (uint32_t)ns);
-	mnl_attr_nest_end(b.h, p);
-	mnl_attr_nest_end(b.h, data);
-	mnl_attr_nest_end(b.h, info);
+	nlm_put_strz(b.h, IFLA_IFNAME, VETH_NAME);
+	nlm_put_u32(b.h, IFLA_NET_NS_FD, (uint32_t)ns);
+	nlm_nest_end(b.h, p);
+	nlm_nest_end(b.h, data);
+	nlm_nest_end(b.h, info);
 	nl_end(&b);
 	return nl_send(&b, NULL);
 }
@@ -194,9 +194,9 @@ veth_try(struct net *n, const char *name, int ns)
 static int
 take_index(const struct nlmsghdr *h, void *arg)
 {
-	const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
+	const struct ifinfomsg *i = nlm_payload(h, sizeof(*i));
 
-	if (h->nlmsg_type == RTM_NEWLINK)
+	if (h->nlmsg_type == RTM_NEWLINK && i != NULL)
 		*(uint32_t *)arg = (uint32_t)i->ifi_index;
 	return 0;
 }
@@ -210,8 +210,8 @@ link_index(struct net *n, const char *name, uint32_t *index)
 	*index = 0;
 	nl_begin(&b, &n->route, buf, sizeof(buf));
 	msg_link(&b, RTM_GETLINK, 0, 0, 0);
-	mnl_attr_put_strz(b.h, IFLA_IFNAME, name);
-	mnl_attr_put_u32(b.h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	nlm_put_strz(b.h, IFLA_IFNAME, name);
+	nlm_put_u32(b.h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	nl_end(&b);
 	if (nl_dump(&b, take_index, index) < 0)
 		return -1;

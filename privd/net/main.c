@@ -9,6 +9,7 @@
  *	privd-net down		deletes this instance's tables and links
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -24,6 +25,12 @@
 #include "privd/net/sweep.h"
 
 #define BATCH_SIZE (256u << 10)	/* the largest rule set of a VM is half */
+
+static int
+is_open(int fd)
+{
+	return fcntl(fd, F_GETFD) >= 0;
+}
 
 static void
 open_sockets(struct net *n)
@@ -47,7 +54,8 @@ main(int argc, char *argv[])
 	static struct sysconf conf;
 	struct net n = { .c = &conf, .front = NET_FD_FRONT,
 		.jail = NET_FD_JAIL, .sys4 = NET_FD_SYS4,
-		.sys6 = NET_FD_SYS6, .was_routing = 1,
+		.sys6 = is_open(NET_FD_SYS6) ? NET_FD_SYS6 : -1,
+		.was_routing = !is_open(NET_FD_WASOFF),
 		.buf_size = BATCH_SIZE };
 	struct err e;
 

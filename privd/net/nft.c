@@ -57,7 +57,7 @@ nft_commit(struct nft *t, unsigned *bad)
 void
 nft_u32(struct nft *t, uint16_t type, uint32_t v)
 {
-	mnl_attr_put_u32(t->b.h, type, htonl(v));
+	nlm_put_u32(t->b.h, type, htonl(v));
 }
 
 void
@@ -66,7 +66,7 @@ nft_table(struct nft *t, uint8_t family, const char *name)
 	t->family = family;
 	(void)strlcpy(t->table, name, sizeof(t->table));
 	nft_msg(t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	mnl_attr_put_strz(t->b.h, NFTA_TABLE_NAME, t->table);
+	nlm_put_strz(t->b.h, NFTA_TABLE_NAME, t->table);
 	nl_end(&t->b);
 }
 
@@ -75,7 +75,7 @@ nft_table_del(struct nft *t, uint8_t family, const char *name)
 {
 	t->family = family;
 	nft_msg(t, NFT_MSG_DELTABLE, 0);
-	mnl_attr_put_strz(t->b.h, NFTA_TABLE_NAME, name);
+	nlm_put_strz(t->b.h, NFTA_TABLE_NAME, name);
 	nl_end(&t->b);
 }
 
@@ -85,21 +85,21 @@ nft_chain(struct nft *t, const char *name, const struct nft_hook *hook)
 	struct nlattr *a;
 
 	nft_msg(t, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-	mnl_attr_put_strz(t->b.h, NFTA_CHAIN_TABLE, t->table);
-	mnl_attr_put_strz(t->b.h, NFTA_CHAIN_NAME, name);
+	nlm_put_strz(t->b.h, NFTA_CHAIN_TABLE, t->table);
+	nlm_put_strz(t->b.h, NFTA_CHAIN_NAME, name);
 	if (hook != NULL) {
-		a = mnl_attr_nest_start(t->b.h, NFTA_CHAIN_HOOK);
+		a = nlm_nest(t->b.h, NFTA_CHAIN_HOOK);
 		nft_u32(t, NFTA_HOOK_HOOKNUM, hook->num);
 		nft_u32(t, NFTA_HOOK_PRIORITY, (uint32_t)hook->prio);
 		if (hook->dev != NULL)
-			mnl_attr_put_strz(t->b.h, NFTA_HOOK_DEV, hook->dev);
-		mnl_attr_nest_end(t->b.h, a);
+			nlm_put_strz(t->b.h, NFTA_HOOK_DEV, hook->dev);
+		nlm_nest_end(t->b.h, a);
 		nft_u32(t, NFTA_CHAIN_POLICY, hook->policy);
-		a = mnl_attr_nest_start(t->b.h, NFTA_CHAIN_COUNTERS);
-		mnl_attr_put_u64(t->b.h, NFTA_COUNTER_BYTES, 0);
-		mnl_attr_put_u64(t->b.h, NFTA_COUNTER_PACKETS, 0);
-		mnl_attr_nest_end(t->b.h, a);
-		mnl_attr_put_strz(t->b.h, NFTA_CHAIN_TYPE, hook->type);
+		a = nlm_nest(t->b.h, NFTA_CHAIN_COUNTERS);
+		nlm_put_u64(t->b.h, NFTA_COUNTER_BYTES, 0);
+		nlm_put_u64(t->b.h, NFTA_COUNTER_PACKETS, 0);
+		nlm_nest_end(t->b.h, a);
+		nlm_put_strz(t->b.h, NFTA_CHAIN_TYPE, hook->type);
 	}
 	nl_end(&t->b);
 }
@@ -108,15 +108,15 @@ void
 nft_rule(struct nft *t, const char *chain)
 {
 	nft_msg(t, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-	mnl_attr_put_strz(t->b.h, NFTA_RULE_TABLE, t->table);
-	mnl_attr_put_strz(t->b.h, NFTA_RULE_CHAIN, chain);
-	t->exprs = mnl_attr_nest_start(t->b.h, NFTA_RULE_EXPRESSIONS);
+	nlm_put_strz(t->b.h, NFTA_RULE_TABLE, t->table);
+	nlm_put_strz(t->b.h, NFTA_RULE_CHAIN, chain);
+	t->exprs = nlm_nest(t->b.h, NFTA_RULE_EXPRESSIONS);
 }
 
 void
 nft_end(struct nft *t)
 {
-	mnl_attr_nest_end(t->b.h, t->exprs);
+	nlm_nest_end(t->b.h, t->exprs);
 	nl_end(&t->b);
 }
 
@@ -125,17 +125,17 @@ nft_expr(struct nft *t, const char *name)
 {
 	struct nft_expr x;
 
-	x.elem = mnl_attr_nest_start(t->b.h, NFTA_LIST_ELEM);
-	mnl_attr_put_strz(t->b.h, NFTA_EXPR_NAME, name);
-	x.data = mnl_attr_nest_start(t->b.h, NFTA_EXPR_DATA);
+	x.elem = nlm_nest(t->b.h, NFTA_LIST_ELEM);
+	nlm_put_strz(t->b.h, NFTA_EXPR_NAME, name);
+	x.data = nlm_nest(t->b.h, NFTA_EXPR_DATA);
 	return x;
 }
 
 void
 nft_expr_end(struct nft *t, struct nft_expr x)
 {
-	mnl_attr_nest_end(t->b.h, x.data);
-	mnl_attr_nest_end(t->b.h, x.elem);
+	nlm_nest_end(t->b.h, x.data);
+	nlm_nest_end(t->b.h, x.elem);
 }
 
 void
@@ -143,8 +143,8 @@ nft_counter(struct nft *t)
 {
 	struct nft_expr x = nft_expr(t, "counter");
 
-	mnl_attr_put_u64(t->b.h, NFTA_COUNTER_BYTES, 0);
-	mnl_attr_put_u64(t->b.h, NFTA_COUNTER_PACKETS, 0);
+	nlm_put_u64(t->b.h, NFTA_COUNTER_BYTES, 0);
+	nlm_put_u64(t->b.h, NFTA_COUNTER_PACKETS, 0);
 	nft_expr_end(t, x);
 }
 
@@ -155,13 +155,13 @@ nft_verdict(struct nft *t, int verdict, const char *chain)
 	struct nlattr *d, *v;
 
 	nft_u32(t, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-	d = mnl_attr_nest_start(t->b.h, NFTA_IMMEDIATE_DATA);
-	v = mnl_attr_nest_start(t->b.h, NFTA_DATA_VERDICT);
+	d = nlm_nest(t->b.h, NFTA_IMMEDIATE_DATA);
+	v = nlm_nest(t->b.h, NFTA_DATA_VERDICT);
 	nft_u32(t, NFTA_VERDICT_CODE, (uint32_t)verdict);
 	if (chain != NULL)
-		mnl_attr_put_strz(t->b.h, NFTA_VERDICT_CHAIN, chain);
-	mnl_attr_nest_end(t->b.h, v);
-	mnl_attr_nest_end(t->b.h, d);
+		nlm_put_strz(t->b.h, NFTA_VERDICT_CHAIN, chain);
+	nlm_nest_end(t->b.h, v);
+	nlm_nest_end(t->b.h, d);
 	nft_expr_end(t, x);
 }
 
@@ -188,11 +188,11 @@ nft_do_proto(struct nft *t, int verdict, uint8_t proto)
 
 	nft_counter(t);
 	nft_verdict(t, verdict, NULL);
-	mnl_attr_nest_end(t->b.h, t->exprs);
-	a = mnl_attr_nest_start(t->b.h, NFTA_RULE_COMPAT);
+	nlm_nest_end(t->b.h, t->exprs);
+	a = nlm_nest(t->b.h, NFTA_RULE_COMPAT);
 	nft_u32(t, NFTA_RULE_COMPAT_PROTO, proto);
 	nft_u32(t, NFTA_RULE_COMPAT_FLAGS, 0);
-	mnl_attr_nest_end(t->b.h, a);
+	nlm_nest_end(t->b.h, a);
 	nl_end(&t->b);
 }
 
@@ -232,10 +232,10 @@ nft_ct(struct nft *t, uint32_t key, uint32_t reg)
 static void
 nft_data(struct nft *t, uint16_t type, const void *raw, size_t len)
 {
-	struct nlattr *a = mnl_attr_nest_start(t->b.h, type);
+	struct nlattr *a = nlm_nest(t->b.h, type);
 
-	mnl_attr_put(t->b.h, NFTA_DATA_VALUE, len, raw);
-	mnl_attr_nest_end(t->b.h, a);
+	nlm_put(t->b.h, NFTA_DATA_VALUE, len, raw);
+	nlm_nest_end(t->b.h, a);
 }
 
 void
@@ -332,9 +332,9 @@ nft_match(struct nft *t, const char *name, uint32_t rev, const void *info,
 {
 	struct nft_expr x = nft_expr(t, "match");
 
-	mnl_attr_put_strz(t->b.h, NFTA_MATCH_NAME, name);
+	nlm_put_strz(t->b.h, NFTA_MATCH_NAME, name);
 	nft_u32(t, NFTA_MATCH_REV, rev);
-	mnl_attr_put(t->b.h, NFTA_MATCH_INFO, len, info);
+	nlm_put(t->b.h, NFTA_MATCH_INFO, len, info);
 	nft_expr_end(t, x);
 }
 
@@ -344,8 +344,8 @@ nft_target(struct nft *t, const char *name, uint32_t rev, const void *info,
 {
 	struct nft_expr x = nft_expr(t, "target");
 
-	mnl_attr_put_strz(t->b.h, NFTA_TARGET_NAME, name);
+	nlm_put_strz(t->b.h, NFTA_TARGET_NAME, name);
 	nft_u32(t, NFTA_TARGET_REV, rev);
-	mnl_attr_put(t->b.h, NFTA_TARGET_INFO, len, info);
+	nlm_put(t->b.h, NFTA_TARGET_INFO, len, info);
 	nft_expr_end(t, x);
 }

@@ -48,18 +48,18 @@ set_desc(struct nft *t, const struct nft_set *s)
 	struct nlattr *d, *c, *e;
 	unsigned i;
 
-	d = mnl_attr_nest_start(t->b.h, NFTA_SET_DESC);
+	d = nlm_nest(t->b.h, NFTA_SET_DESC);
 	nft_u32(t, NFTA_SET_DESC_SIZE, s->size);
 	if ((s->flags & NFT_SET_CONCAT) != 0) {
-		c = mnl_attr_nest_start(t->b.h, NFTA_SET_DESC_CONCAT);
+		c = nlm_nest(t->b.h, NFTA_SET_DESC_CONCAT);
 		for (i = 0; i < NFT_FIELDS_MAX && s->key[i] != 0; i++) {
-			e = mnl_attr_nest_start(t->b.h, NFTA_LIST_ELEM);
+			e = nlm_nest(t->b.h, NFTA_LIST_ELEM);
 			nft_u32(t, NFTA_SET_FIELD_LEN, field_len(s->key[i]));
-			mnl_attr_nest_end(t->b.h, e);
+			nlm_nest_end(t->b.h, e);
 		}
-		mnl_attr_nest_end(t->b.h, c);
+		nlm_nest_end(t->b.h, c);
 	}
-	mnl_attr_nest_end(t->b.h, d);
+	nlm_nest_end(t->b.h, d);
 }
 
 void
@@ -71,8 +71,8 @@ nft_set(struct nft *t, const struct nft_set *s)
 
 	nl_msg(&t->b, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSET,
 	    NLM_F_CREATE, &g, sizeof(g));
-	mnl_attr_put_strz(t->b.h, NFTA_SET_TABLE, t->table);
-	mnl_attr_put_strz(t->b.h, NFTA_SET_NAME, s->name);
+	nlm_put_strz(t->b.h, NFTA_SET_TABLE, t->table);
+	nlm_put_strz(t->b.h, NFTA_SET_NAME, s->name);
 	nft_u32(t, NFTA_SET_FLAGS, s->flags);
 	type = fields(s->key, &len);
 	nft_u32(t, NFTA_SET_KEY_TYPE, type);
@@ -91,10 +91,10 @@ nft_set(struct nft *t, const struct nft_set *s)
 static void
 elem_data(struct nft *t, uint16_t type, const void *raw, size_t len)
 {
-	struct nlattr *a = mnl_attr_nest_start(t->b.h, type);
+	struct nlattr *a = nlm_nest(t->b.h, type);
 
-	mnl_attr_put(t->b.h, NFTA_DATA_VALUE, len, raw);
-	mnl_attr_nest_end(t->b.h, a);
+	nlm_put(t->b.h, NFTA_DATA_VALUE, len, raw);
+	nlm_nest_end(t->b.h, a);
 }
 
 void
@@ -109,15 +109,15 @@ nft_elem(struct nft *t, const char *set, int del, const void *key,
 	    NFNL_SUBSYS_NFTABLES << 8 |
 		(del ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM),
 	    del ? 0 : NLM_F_CREATE, &g, sizeof(g));
-	mnl_attr_put_strz(t->b.h, NFTA_SET_ELEM_LIST_TABLE, t->table);
-	mnl_attr_put_strz(t->b.h, NFTA_SET_ELEM_LIST_SET, set);
-	list = mnl_attr_nest_start(t->b.h, NFTA_SET_ELEM_LIST_ELEMENTS);
-	e = mnl_attr_nest_start(t->b.h, NFTA_LIST_ELEM);
+	nlm_put_strz(t->b.h, NFTA_SET_ELEM_LIST_TABLE, t->table);
+	nlm_put_strz(t->b.h, NFTA_SET_ELEM_LIST_SET, set);
+	list = nlm_nest(t->b.h, NFTA_SET_ELEM_LIST_ELEMENTS);
+	e = nlm_nest(t->b.h, NFTA_LIST_ELEM);
 	elem_data(t, NFTA_SET_ELEM_KEY, key, klen);
 	if (data != NULL)
 		elem_data(t, NFTA_SET_ELEM_DATA, data, dlen);
-	mnl_attr_nest_end(t->b.h, e);
-	mnl_attr_nest_end(t->b.h, list);
+	nlm_nest_end(t->b.h, e);
+	nlm_nest_end(t->b.h, list);
 	nl_end(&t->b);
 }
 
@@ -126,7 +126,7 @@ nft_lookup(struct nft *t, const char *set, int inverted)
 {
 	struct nft_expr x = nft_expr(t, "lookup");
 
-	mnl_attr_put_strz(t->b.h, NFTA_LOOKUP_SET, set);
+	nlm_put_strz(t->b.h, NFTA_LOOKUP_SET, set);
 	nft_u32(t, NFTA_LOOKUP_SREG, NFT_REG_1);
 	if (inverted)
 		nft_u32(t, NFTA_LOOKUP_FLAGS, NFT_LOOKUP_F_INV);
@@ -138,7 +138,7 @@ nft_map(struct nft *t, const char *map)
 {
 	struct nft_expr x = nft_expr(t, "lookup");
 
-	mnl_attr_put_strz(t->b.h, NFTA_LOOKUP_SET, map);
+	nlm_put_strz(t->b.h, NFTA_LOOKUP_SET, map);
 	nft_u32(t, NFTA_LOOKUP_SREG, NFT_REG_1);
 	nft_u32(t, NFTA_LOOKUP_DREG, NFT_REG_1);
 	nft_expr_end(t, x);
@@ -181,15 +181,15 @@ nft_count_over(struct nft *t, const char *set, uint32_t count)
 	struct nft_expr x = nft_expr(t, "dynset");
 	struct nlattr *e, *d;
 
-	mnl_attr_put_strz(t->b.h, NFTA_DYNSET_SET_NAME, set);
+	nlm_put_strz(t->b.h, NFTA_DYNSET_SET_NAME, set);
 	nft_u32(t, NFTA_DYNSET_OP, NFT_DYNSET_OP_ADD);
 	nft_u32(t, NFTA_DYNSET_SREG_KEY, NFT_REG_1);
-	e = mnl_attr_nest_start(t->b.h, NFTA_DYNSET_EXPR);
-	mnl_attr_put_strz(t->b.h, NFTA_EXPR_NAME, "connlimit");
-	d = mnl_attr_nest_start(t->b.h, NFTA_EXPR_DATA);
+	e = nlm_nest(t->b.h, NFTA_DYNSET_EXPR);
+	nlm_put_strz(t->b.h, NFTA_EXPR_NAME, "connlimit");
+	d = nlm_nest(t->b.h, NFTA_EXPR_DATA);
 	nft_u32(t, NFTA_CONNLIMIT_COUNT, count);
 	nft_u32(t, NFTA_CONNLIMIT_FLAGS, NFT_CONNLIMIT_F_INV);
-	mnl_attr_nest_end(t->b.h, d);
-	mnl_attr_nest_end(t->b.h, e);
+	nlm_nest_end(t->b.h, d);
+	nlm_nest_end(t->b.h, e);
 	nft_expr_end(t, x);
 }

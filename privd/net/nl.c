@@ -53,11 +53,13 @@ nl_msg(struct nlbatch *b, uint16_t type, uint16_t flags, const void *hdr,
 		b->full = 1;
 		b->used = 0;
 	}
-	b->h = mnl_nlmsg_put_header(b->buf + b->used);
+	b->h = (void *)(b->buf + b->used);
+	memset(b->h, 0, sizeof(*b->h));
+	b->h->nlmsg_len = sizeof(*b->h);
 	b->h->nlmsg_type = type;
 	b->h->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
 	b->h->nlmsg_seq = b->s->seq++;
-	memcpy(mnl_nlmsg_put_extra_header(b->h, hlen), hdr, hlen);
+	memcpy(nlm_extra(b->h, hlen), hdr, hlen);
 }
 
 void
@@ -112,9 +114,9 @@ nl_get(const struct nlbatch *b, void *buf, size_t size, int flags)
 static int
 nl_errno(const struct nlmsghdr *h)
 {
-	const struct nlmsgerr *e = mnl_nlmsg_get_payload(h);
+	const struct nlmsgerr *e = nlm_payload(h, sizeof(*e));
 
-	if (h->nlmsg_len < nl_align(sizeof(*h)) + sizeof(e->error))
+	if (e == NULL)
 		return EBADMSG;
 	return e->error < 0 ? -e->error : e->error;
 }
@@ -124,7 +126,8 @@ nl_send(struct nlbatch *b, unsigned *bad)
 {
 	_Alignas(8) unsigned char buf[ANSWER_MAX];
 	const struct nlmsghdr *h;
-	int code = 0, done = 0, left, i;
+	int code = 0, done = 0, i;
+	size_t left;
 	ssize_t n;
 
 	if (nl_put(b) < 0)
@@ -138,9 +141,9 @@ nl_send(struct nlbatch *b, unsigned *bad)
 			break;
 		if (n < 0)
 			return -1;
-		left = (int)n;
-		for (h = (const void *)buf; mnl_nlmsg_ok(h, left);
-		    h = mnl_nlmsg_next(h, &left)) {
+		left = (size_t)n;
+		for (h = (const void *)buf; nlm_ok(h, left);
+		    h = nlm_next(h, &left)) {
 			if (h->nlmsg_type != NLMSG_ERROR ||
 			    h->nlmsg_seq - b->first > b->last - b->first)
 				continue;
@@ -171,12 +174,12 @@ struct dump {
 /* Returns 1 while more is to come: also after a failure, so that nothing
  * stays queued for the next request. */
 static int
-nl_dump_part(const struct nlbatch *b, const void *buf, int left,
+nl_dump_part(const struct nlbatch *b, const void *buf, size_t left,
     struct dump *d)
 {
 	const struct nlmsghdr *h;
 
-	for (h = buf; mnl_nlmsg_ok(h, left); h = mnl_nlmsg_next(h, &left)) {
+	for (h = buf; nlm_ok(h, left); h = nlm_next(h, &left)) {
 		if (h->nlmsg_seq != b->first)
 			continue;
 		if ((h->nlmsg_flags & NLM_F_DUMP_INTR) != 0 && d->code == 0)
@@ -210,38 +213,11 @@ nl_dump(struct nlbatch *b, nl_cb *cb, void *arg)
 		n = nl_get(b, buf, sizeof(buf), 0);
 		if (n < 0)
 			return -1;
-		if (nl_dump_part(b, buf, (int)n, &d) == 0) {
+		if (nl_dump_part(b, buf, (size_t)n, &d) == 0) {
 			errno = d.code;
 			return d.code == 0 ? 0 : -1;
 		}
 	}
 	errno = EMSGSIZE;
 	return -1;
-}
-
-const struct nlattr *
-nl_attrs(const struct nlmsghdr *h, size_t hlen, size_t *left)
-{
-	size_t n = mnl_nlmsg_get_payload_len(h), skip = nl_align(hlen);
-
-	*left = n > skip ? n - skip : 0;
-	return mnl_nlmsg_get_payload_offset(h, hlen);
-}
-
-const struct nlattr *
-nl_attr_next(const struct nlattr *a, size_t *left)
-{
-	size_t n = nl_align(a->nla_len);
-
-	*left = *left > n ? *left - n : 0;
-	return (const void *)((const unsigned char *)a + n);
-}
-
-const struct nlattr *
-nl_attr_find(const struct nlattr *a, size_t left, uint16_t type)
-{
-	for (; mnl_attr_ok(a, (int)left); a = nl_attr_next(a, &left))
-		if (mnl_attr_get_type(a) == type)
-			return a;
-	return NULL;
 }

@@ -10,9 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include <libmnl/libmnl.h>
-
 #include "common/err.h"
+#include "privd/net/nlmsg.h"
 
 #define NL_DEADLINE_MS 2000	/* no answer of the kernel takes longer */
 #define NL_MSG_MAX 2048		/* room kept for any single message */
@@ -38,7 +37,7 @@ int nlsock_init(struct nlsock *s, int fd);
 
 void nl_begin(struct nlbatch *b, struct nlsock *s, void *buf, size_t size);
 /* Start a message with hlen bytes of family header; the rest by
- * mnl_attr_put*(b->h, ...) until nl_end(). */
+ * nlm_put*(b->h, ...) until nl_end(). */
 void nl_msg(struct nlbatch *b, uint16_t type, uint16_t flags, const void *hdr,
     size_t hlen);
 void nl_end(struct nlbatch *b);
@@ -52,22 +51,5 @@ int nl_send(struct nlbatch *b, unsigned *bad);
  * first cb that returns -1. 0 or -1 with errno (EINTR: changed meanwhile). */
 typedef int nl_cb(const struct nlmsghdr *h, void *arg);
 int nl_dump(struct nlbatch *b, nl_cb *cb, void *arg);
-
-/* Attributes of a received message behind a family header of hlen bytes:
- * for (a = nl_attrs(h, hlen, &left); mnl_attr_ok(a, (int)left);
- *     a = nl_attr_next(a, &left)) */
-const struct nlattr *nl_attrs(const struct nlmsghdr *h, size_t hlen,
-    size_t *left);
-const struct nlattr *nl_attr_next(const struct nlattr *a, size_t *left);
-/* The first of this type, or NULL. */
-const struct nlattr *nl_attr_find(const struct nlattr *a, size_t left,
-    uint16_t type);
-
-/* Lengths are rounded up to this. */
-static inline size_t
-nl_align(size_t n)
-{
-	return (n + 3) & ~(size_t)3;
-}
 
 #endif

@@ -83,7 +83,8 @@ links_in(struct net *n, const struct vmnet *v, struct nlsock *route,
 	    link_veth(n, slot, v->fds[NSFD_NS], index, e) < 0 ||
 	    sysctl_is_vms(v->fds[NSFD_SYS4], v->fds[NSFD_SYS6], name, e) < 0)
 		return -1;
-	return sysctl_no_ip6(n->sys6, name, e);
+	/* a host without IPv6 has nothing to shut there */
+	return n->sys6 < 0 ? 0 : sysctl_no_ip6(n->sys6, name, e);
 }
 
 static int

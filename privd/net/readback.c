@@ -26,16 +26,16 @@ struct cursor {
 static const struct nlattr *
 attrs(const struct nlmsghdr *h, size_t *len)
 {
-	return nl_attrs(h, sizeof(struct nfgenmsg), len);
+	return nlm_attrs(h, sizeof(struct nfgenmsg), len);
 }
 
 static int
 same_value(const struct nlattr *a, const struct nlattr *b)
 {
-	size_t n = mnl_attr_get_payload_len(a);
+	size_t n = nlm_len(a);
 
-	return mnl_attr_get_payload_len(b) == n &&
-	    memcmp(mnl_attr_get_payload(a), mnl_attr_get_payload(b), n) == 0;
+	return nlm_len(b) == n &&
+	    memcmp(nlm_data(a), nlm_data(b), n) == 0;
 }
 
 /* Is every attribute of want (but `except`) in got? */
@@ -47,19 +47,19 @@ within(const struct nlattr *want, size_t wlen, const struct nlattr *got,
 
 	if (depth > DEPTH_MAX)
 		return 0;
-	for (; mnl_attr_ok(want, (int)wlen); want = nl_attr_next(want, &wlen)) {
-		if (mnl_attr_get_type(want) == except)
+	for (; nlm_attr_ok(want, wlen); want = nlm_attr_next(want, &wlen)) {
+		if (nlm_type(want) == except)
 			continue;
-		g = nl_attr_find(got, glen, mnl_attr_get_type(want));
+		g = nlm_find(got, glen, nlm_type(want));
 		if (g == NULL)
 			return 0;
 		if ((want->nla_type & NLA_F_NESTED) == 0) {
 			if (!same_value(want, g))
 				return 0;
-		} else if (!within(mnl_attr_get_payload(want),
-			       mnl_attr_get_payload_len(want),
-			       mnl_attr_get_payload(g),
-			       mnl_attr_get_payload_len(g), 0, depth + 1))
+		} else if (!within(nlm_data(want),
+			       nlm_len(want),
+			       nlm_data(g),
+			       nlm_len(g), 0, depth + 1))
 			return 0;
 	}
 	return 1;
@@ -68,17 +68,17 @@ within(const struct nlattr *want, size_t wlen, const struct nlattr *got,
 static int
 same_expr(const struct nlattr *want, const struct nlattr *got)
 {
-	const struct nlattr *w = mnl_attr_get_payload(want);
-	const struct nlattr *g = mnl_attr_get_payload(got), *wn, *gn;
-	size_t wlen = mnl_attr_get_payload_len(want);
-	size_t glen = mnl_attr_get_payload_len(got);
+	const struct nlattr *w = nlm_data(want);
+	const struct nlattr *g = nlm_data(got), *wn, *gn;
+	size_t wlen = nlm_len(want);
+	size_t glen = nlm_len(got);
 
-	wn = nl_attr_find(w, wlen, NFTA_EXPR_NAME);
-	gn = nl_attr_find(g, glen, NFTA_EXPR_NAME);
+	wn = nlm_find(w, wlen, NFTA_EXPR_NAME);
+	gn = nlm_find(g, glen, NFTA_EXPR_NAME);
 	if (wn == NULL || gn == NULL || !same_value(wn, gn))
 		return 0;
 	/* a counter may have counted already */
-	if (strcmp(mnl_attr_get_str(wn), "counter") == 0)
+	if (strcmp(nlm_str(wn), "counter") == 0)
 		return 1;
 	return within(w, wlen, g, glen, 0, 0);
 }
@@ -88,24 +88,24 @@ same_rule(const struct nlmsghdr *want, const struct nlmsghdr *got)
 {
 	size_t wlen, glen;
 	const struct nlattr *w = attrs(want, &wlen), *g = attrs(got, &glen);
-	const struct nlattr *wc = nl_attr_find(w, wlen, NFTA_RULE_CHAIN);
-	const struct nlattr *gc = nl_attr_find(g, glen, NFTA_RULE_CHAIN);
+	const struct nlattr *wc = nlm_find(w, wlen, NFTA_RULE_CHAIN);
+	const struct nlattr *gc = nlm_find(g, glen, NFTA_RULE_CHAIN);
 
 	if (wc == NULL || gc == NULL || !same_value(wc, gc))
 		return 0;
-	w = nl_attr_find(w, wlen, NFTA_RULE_EXPRESSIONS);
-	g = nl_attr_find(g, glen, NFTA_RULE_EXPRESSIONS);
+	w = nlm_find(w, wlen, NFTA_RULE_EXPRESSIONS);
+	g = nlm_find(g, glen, NFTA_RULE_EXPRESSIONS);
 	if (w == NULL || g == NULL)
 		return 0;
-	wlen = mnl_attr_get_payload_len(w);
-	glen = mnl_attr_get_payload_len(g);
-	w = mnl_attr_get_payload(w);
-	g = mnl_attr_get_payload(g);
-	for (; mnl_attr_ok(w, (int)wlen) && mnl_attr_ok(g, (int)glen);
-	    w = nl_attr_next(w, &wlen), g = nl_attr_next(g, &glen))
+	wlen = nlm_len(w);
+	glen = nlm_len(g);
+	w = nlm_data(w);
+	g = nlm_data(g);
+	for (; nlm_attr_ok(w, wlen) && nlm_attr_ok(g, glen);
+	    w = nlm_attr_next(w, &wlen), g = nlm_attr_next(g, &glen))
 		if (!same_expr(w, g))
 			return 0;
-	return !mnl_attr_ok(w, (int)wlen) && !mnl_attr_ok(g, (int)glen);
+	return !nlm_attr_ok(w, wlen) && !nlm_attr_ok(g, glen);
 }
 
 static int
@@ -124,8 +124,7 @@ table_of(const struct nlmsghdr *h)
 	size_t len;
 	const struct nlattr *a = attrs(h, &len);
 
-	a = nl_attr_find(a, len, NFTA_TABLE_NAME);
-	return a != NULL ? mnl_attr_get_str(a) : "";
+	return nlm_str(nlm_find(a, len, NFTA_TABLE_NAME));
 }
 
 static const struct nlmsghdr *
@@ -137,8 +136,8 @@ next_sent(struct cursor *c)
 	while (c->pos < c->end) {
 		h = (const void *)c->pos;
 		c->pos += nl_align(h->nlmsg_len);
-		g = mnl_nlmsg_get_payload(h);
-		if (h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | c->type) &&
+		g = nlm_payload(h, sizeof(*g));
+		if (g != NULL && h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | c->type) &&
 		    g->nfgen_family == c->family &&
 		    strcmp(table_of(h), c->table) == 0)
 			return h;
@@ -151,9 +150,9 @@ compare(const struct nlmsghdr *got, void *arg)
 {
 	struct cursor *c = arg;
 	const struct nlmsghdr *want;
-	const struct nfgenmsg *g = mnl_nlmsg_get_payload(got);
+	const struct nfgenmsg *g = nlm_payload(got, sizeof(*g));
 
-	if (g->nfgen_family != c->family || strcmp(table_of(got), c->table))
+	if (g == NULL || g->nfgen_family != c->family || strcmp(table_of(got), c->table))
 		return 0;
 	c->seen++;
 	want = next_sent(c);
@@ -186,7 +185,7 @@ one_kind(struct nlsock *s, const struct nft *sent, struct cursor *c)
 						      NFT_MSG_GETCHAIN),
 		    NLM_F_DUMP, &g, sizeof(g));
 		if (c->type == NFT_MSG_NEWRULE)
-			mnl_attr_put_strz(b.h, NFTA_RULE_TABLE, c->table);
+			nlm_put_strz(b.h, NFTA_RULE_TABLE, c->table);
 		nl_end(&b);
 		if (nl_dump(&b, compare, c) == 0) {
 			if (next_sent(c) == NULL)
@@ -214,7 +213,7 @@ readback(struct nlsock *s, const struct nft *sent, struct err *e)
 		if (h->nlmsg_type !=
 		    (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE))
 			continue;
-		g = mnl_nlmsg_get_payload(h);
+		g = nlm_payload(h, sizeof(*g));
 		memset(&c, 0, sizeof(c));
 		c.family = g->nfgen_family;
 		c.table = table_of(h);

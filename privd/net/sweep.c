@@ -38,16 +38,15 @@ static int
 note(const struct nlmsghdr *h, void *arg)
 {
 	struct found *f = arg;
-	const struct ifinfomsg *i = mnl_nlmsg_get_payload(h);
+	const struct ifinfomsg *i = nlm_payload(h, sizeof(*i));
 	const struct nlattr *a;
 	size_t left;
 
-	if (h->nlmsg_type != RTM_NEWLINK)
+	if (h->nlmsg_type != RTM_NEWLINK || i == NULL)
 		return 0;
-	a = nl_attrs(h, sizeof(*i), &left);
-	a = nl_attr_find(a, left, IFLA_IFNAME);
-	if (a != NULL && mnl_attr_validate(a, MNL_TYPE_NUL_STRING) >= 0 &&
-	    is_ours(mnl_attr_get_str(a), f->prefix) && f->n < LINKS_MAX)
+	a = nlm_attrs(h, sizeof(*i), &left);
+	a = nlm_find(a, left, IFLA_IFNAME);
+	if (is_ours(nlm_str(a), f->prefix) && f->n < LINKS_MAX)
 		f->index[f->n++] = i->ifi_index;
 	return 0;
 }
@@ -64,7 +63,7 @@ sweep_links(struct nlsock *route, const char *prefix, struct err *e)
 	f.prefix = prefix;
 	nl_begin(&b, route, buf, sizeof(buf));
 	nl_msg(&b, RTM_GETLINK, NLM_F_DUMP, &i, sizeof(i));
-	mnl_attr_put_u32(b.h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+	nlm_put_u32(b.h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	nl_end(&b);
 	if (nl_dump(&b, note, &f) < 0)
 		return err_set(e, errno, "cannot list links");
