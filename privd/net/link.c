@@ -150,7 +150,7 @@ msg_guest_neighbour(struct nlbatch *b)
 }
 
 static void
-msg_default_route(struct nlbatch *b, uint32_t gateway)
+msg_default_route(struct nlbatch *b, uint32_t gateway, uint32_t index)
 {
 	struct rtmsg r = { .rtm_family = AF_INET, .rtm_table = RT_TABLE_MAIN,
 		.rtm_protocol = RTPROT_STATIC, .rtm_scope = RT_SCOPE_UNIVERSE,
@@ -159,7 +159,7 @@ msg_default_route(struct nlbatch *b, uint32_t gateway)
 	nl_msg(b, RTM_NEWROUTE, NLM_F_ACK | NLM_F_CREATE | NLM_F_EXCL, &r,
 	    sizeof(r));
 	nlm_put_u32(b->h, RTA_GATEWAY, htonl(gateway));
-	nlm_put_u32(b->h, RTA_OIF, VETH_INDEX);
+	nlm_put_u32(b->h, RTA_OIF, index);
 	nl_end(b);
 }
 
@@ -169,7 +169,7 @@ static int
 veth_try(struct net *n, const char *name, int ns)
 {
 	_Alignas(8) unsigned char buf[BATCH_SIZE];
-	struct ifinfomsg peer = { .ifi_index = VETH_INDEX };
+	struct ifinfomsg peer = { .ifi_index = 0 };
 	struct nlattr *info, *data, *p;
 	struct nlbatch b;
 
@@ -192,36 +192,45 @@ veth_try(struct net *n, const char *name, int ns)
 }
 
 static int
-take_index(const struct nlmsghdr *h, void *arg)
+take_pair(const struct nlmsghdr *h, void *arg)
 {
 	const struct ifinfomsg *i = nlm_payload(h, sizeof(*i));
+	const struct nlattr *a;
+	struct veth *v = arg;
+	size_t left;
 
-	if (h->nlmsg_type == RTM_NEWLINK && i != NULL)
-		*(uint32_t *)arg = (uint32_t)i->ifi_index;
+	if (h->nlmsg_type != RTM_NEWLINK || i == NULL)
+		return 0;
+	v->host = (uint32_t)i->ifi_index;
+	a = nlm_attrs(h, sizeof(*i), &left);
+	v->peer = nlm_u32(nlm_find(a, left, IFLA_LINK));
 	return 0;
 }
 
+/* The kernel tells the other end's number with this end's. */
 static int
-link_index(struct net *n, const char *name, uint32_t *index)
+veth_pair(struct net *n, const char *name, struct veth *v)
 {
 	_Alignas(8) unsigned char buf[BATCH_SIZE];
 	struct nlbatch b;
 
-	*index = 0;
+	memset(v, 0, sizeof(*v));
 	nl_begin(&b, &n->route, buf, sizeof(buf));
 	msg_link(&b, RTM_GETLINK, 0, 0, 0);
 	nlm_put_strz(b.h, IFLA_IFNAME, name);
 	nlm_put_u32(b.h, IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 	nl_end(&b);
-	if (nl_dump(&b, take_index, index) < 0)
+	if (nl_dump(&b, take_pair, v) < 0)
 		return -1;
-	if (*index == 0)
+	if (v->host == 0 || v->peer == 0) {
 		errno = ENODEV;
-	return *index == 0 ? -1 : 0;
+		return -1;
+	}
+	return 0;
 }
 
 int
-link_veth(struct net *n, uint32_t slot, int ns, uint32_t *index,
+link_veth(struct net *n, uint32_t slot, int ns, struct veth *v,
     struct err *e)
 {
 	const struct timespec ts = { .tv_nsec = EEXIST_WAIT_NS };
@@ -237,7 +246,7 @@ link_veth(struct net *n, uint32_t slot, int ns, uint32_t *index,
 	}
 	if (rc < 0)
 		return err_step(e, STEP_VETH, errno, "making %s failed", name);
-	if (link_index(n, name, index) < 0)
+	if (veth_pair(n, name, v) < 0)
 		return err_step(e, STEP_VETH, errno, "%s is not there", name);
 	return 0;
 }
@@ -270,7 +279,7 @@ configure_host(struct net *n, uint32_t slot, uint32_t index, int localnet)
 
 int
 link_configure(struct net *n, struct nlsock *route, uint32_t slot,
-    uint32_t index, int localnet, struct err *e)
+    const struct veth *v, int localnet, struct err *e)
 {
 	_Alignas(8) unsigned char buf[BATCH_SIZE];
 	struct nlbatch b;
@@ -279,35 +288,35 @@ link_configure(struct net *n, struct nlsock *route, uint32_t slot,
 	nl_begin(&b, route, buf, sizeof(buf));
 	/* the MAC first: changing it flushes neighbours */
 	msg_settings(&b, TAP_INDEX, gateway_mac, inside);
-	msg_settings(&b, VETH_INDEX, NULL, inside);
+	msg_settings(&b, (int)v->peer, NULL, inside);
 	msg_addr(&b, TAP_INDEX, GUEST_GATEWAY, 30);
-	msg_addr(&b, VETH_INDEX, slot_addr_vm(n->c, slot), 31);
+	msg_addr(&b, v->peer, slot_addr_vm(n->c, slot), 31);
 	msg_guest_neighbour(&b);
 	if (nl_send(&b, &bad) < 0)
 		return err_step(e, STEP_ADDRESS, errno,
 		    "setting %u inside the namespace was refused", bad);
-	if (configure_host(n, slot, index, localnet) < 0)
+	if (configure_host(n, slot, v->host, localnet) < 0)
 		return err_step(e, STEP_ADDRESS, errno,
 		    "settings of the host's end were refused");
 	return 0;
 }
 
 int
-link_up(struct net *n, struct nlsock *route, uint32_t slot, uint32_t index,
-    struct err *e)
+link_up(struct net *n, struct nlsock *route, uint32_t slot,
+    const struct veth *v, struct err *e)
 {
 	_Alignas(8) unsigned char buf[BATCH_SIZE];
 	struct nlbatch b;
 
 	nl_begin(&b, &n->route, buf, sizeof(buf));
-	msg_link(&b, RTM_NEWLINK, 0, (int)index, 1);
+	msg_link(&b, RTM_NEWLINK, 0, (int)v->host, 1);
 	nl_end(&b);
 	if (nl_send(&b, NULL) < 0)
 		return err_step(e, STEP_LINK_UP, errno, "host's end");
 	nl_begin(&b, route, buf, sizeof(buf));
-	msg_link(&b, RTM_NEWLINK, 0, VETH_INDEX, 1);
+	msg_link(&b, RTM_NEWLINK, 0, (int)v->peer, 1);
 	nl_end(&b);
-	msg_default_route(&b, slot_addr_host(n->c, slot));
+	msg_default_route(&b, slot_addr_host(n->c, slot), v->peer);
 	msg_link(&b, RTM_NEWLINK, 0, TAP_INDEX, 1);
 	nl_end(&b);
 	if (nl_send(&b, NULL) < 0)

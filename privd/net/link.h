@@ -8,25 +8,28 @@
 
 #include "privd/net/slot.h"
 
-/* Fixed numbers inside the namespace, so that nobody asks for them. */
-enum { TAP_INDEX = 1000, VETH_INDEX = 1001 };
+#define TAP_INDEX 1000	/* chosen by us, so that nobody asks for it */
+
+struct veth {
+	uint32_t host, peer;	/* interface numbers here and inside */
+};
 
 /* Attach the tun descriptor to a new persistent TAP of these owners; the name
  * and the namespace it landed in are read back. 0 or -1 with *e. */
 int link_tap(int tun, int ns, uint32_t uid, uint32_t gid, struct err *e);
 
-/* veth pair: slot's name here, v0 in namespace ns. *index: of the host's end.
+/* veth pair: slot's name here, v0 in namespace ns.
  * EEXIST: the old namespace of this slot is not gone yet. */
-int link_veth(struct net *n, uint32_t slot, int ns, uint32_t *index,
+int link_veth(struct net *n, uint32_t slot, int ns, struct veth *v,
     struct err *e);
 
 /* Addresses, MACs, neighbour and per-link settings, all links still down.
  * localnet: a port is published on loopback. */
 int link_configure(struct net *n, struct nlsock *route, uint32_t slot,
-    uint32_t index, int localnet, struct err *e);
+    const struct veth *v, int localnet, struct err *e);
 
 /* The host's end, v0, the default route, and the TAP last. */
 int link_up(struct net *n, struct nlsock *route, uint32_t slot,
-    uint32_t index, struct err *e);
+    const struct veth *v, struct err *e);
 
 #endif

@@ -71,7 +71,7 @@ rules_in(struct net *n, const struct vmnet *v, uint32_t slot,
 
 static int
 links_in(struct net *n, const struct vmnet *v, struct nlsock *route,
-    uint32_t slot, uint32_t *index, struct err *e)
+    uint32_t slot, struct veth *pair, struct err *e)
 {
 	char name[IFNAMSIZ];
 
@@ -80,7 +80,7 @@ links_in(struct net *n, const struct vmnet *v, struct nlsock *route,
 		return err_step(e, STEP_ADDRESS, errno, "socket");
 	if (link_tap(v->fds[NSFD_TUN], v->fds[NSFD_NS],
 		slot_uid_vmm(n->c, slot), slot_gid(n->c, slot), e) < 0 ||
-	    link_veth(n, slot, v->fds[NSFD_NS], index, e) < 0 ||
+	    link_veth(n, slot, v->fds[NSFD_NS], pair, e) < 0 ||
 	    sysctl_is_vms(v->fds[NSFD_SYS4], v->fds[NSFD_SYS6], name, e) < 0)
 		return -1;
 	/* a host without IPv6 has nothing to shut there */
@@ -116,7 +116,7 @@ net_up(struct net *n, struct vmnet *v, uint32_t slot,
     const struct req_net_up *rq, uint8_t *bad, struct err *e)
 {
 	struct nlsock route;
-	uint32_t index = 0;
+	struct veth pair;
 
 	if (sysctl_ns(v->fds[NSFD_SYS4], v->fds[NSFD_SYS6], e) < 0)
 		return -1;
@@ -124,12 +124,12 @@ net_up(struct net *n, struct vmnet *v, uint32_t slot,
 		return rules_in(n, v, slot, rq, e);
 	if (hostaddr_refresh(n, e) < 0 ||
 	    ports_hold(n, v, rq, bad, e) < 0 ||
-	    links_in(n, v, &route, slot, &index, e) < 0 ||
-	    link_configure(n, &route, slot, index, ports_local(rq), e) < 0 ||
+	    links_in(n, v, &route, slot, &pair, e) < 0 ||
+	    link_configure(n, &route, slot, &pair, ports_local(rq), e) < 0 ||
 	    rules_in(n, v, slot, rq, e) < 0 ||
 	    elements_in(n, v, slot, bad, e) < 0)
 		return -1;
-	return link_up(n, &route, slot, index, e);
+	return link_up(n, &route, slot, &pair, e);
 }
 
 int
