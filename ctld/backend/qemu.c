@@ -30,8 +30,15 @@
 #define QEMU_CPUS_MAX 64u
 /* threads beside the CPUs': main, RCU, and QEMU's pool of up to 64 */
 #define QEMU_THREADS 80u
-/* virtio-mmio transports of microvm with a second I/O APIC; without: 8 */
-#define QEMU_TRANSPORTS 24u
+/*
+ * virtio-mmio transports of microvm with a second I/O APIC (without: 8).
+ * Linux finds the last one first, so drives go downwards from there and drive
+ * 0 is /dev/vda. Transport 0 is left alone: its interrupt (GSI 24) never
+ * arrives.
+ */
+#define QEMU_BUS_DRIVE 23u
+#define QEMU_BUS_NET 2u
+#define QEMU_BUS_RNG 1u
 
 #define KERNEL_ARGS "console=ttyS0 reboot=t panic=-1 quiet"
 
@@ -143,9 +150,9 @@ args_drive(struct args *a, unsigned i, int readonly)
 	arg(a, "-drive");
 	arg(a, "id=d%u,file=/dev/fdset/%u,format=raw,if=none,"
 	       "file.locking=off%s", i, i + 1, readonly ? ",readonly=on" : "");
-	/* Linux finds transport 0 first, so drive 0 is /dev/vda */
 	arg(a, "-device");
-	arg(a, "virtio-blk-device,drive=d%u,bus=virtio-mmio-bus.%u", i, i);
+	arg(a, "virtio-blk-device,drive=d%u,bus=virtio-mmio-bus.%u", i,
+	    QEMU_BUS_DRIVE - i);
 }
 
 static void
@@ -155,7 +162,7 @@ args_network(struct args *a)
 	arg(a, "tap,id=n0,fd=%d,vhost=off", VMM_FD_TAP);
 	arg(a, "-device");
 	arg(a, "virtio-net-device,netdev=n0,mac=%s,bus=virtio-mmio-bus.%u",
-	    GUEST_MAC, QEMU_TRANSPORTS - 2);
+	    GUEST_MAC, QEMU_BUS_NET);
 }
 
 /* Does the line have a word that begins with this? */
@@ -268,8 +275,7 @@ qemu_plan(const struct sysconf *c, const struct clreq_start *req,
 	for (i = 0; i < ndrives(req); i++)
 		args_drive(&a, i, drive_readonly(req, i));
 	arg(&a, "-device");
-	arg(&a, "virtio-rng-device,bus=virtio-mmio-bus.%u",
-	    QEMU_TRANSPORTS - 1);
+	arg(&a, "virtio-rng-device,bus=virtio-mmio-bus.%u", QEMU_BUS_RNG);
 	if (req->net != NET_NONE)
 		args_network(&a);
 	arg(&a, "-kernel");

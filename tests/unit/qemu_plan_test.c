@@ -188,6 +188,37 @@ ATF_TC_BODY(drives, tc)
 	ATF_CHECK_EQ(NULL, opt("-drive", 0));
 }
 
+/* Every device has a transport of its own, and none has number 0. */
+ATF_TC_WITHOUT_HEAD(transports);
+ATF_TC_BODY(transports, tc)
+{
+	static const char bus[] = "bus=virtio-mmio-bus.";
+	uint32_t used = 0;
+	unsigned i, n, devices = 0, last = 24;
+	const char *p;
+
+	(void)tc;
+	reset();
+	req.nvolumes = CL_VOLUMES_MAX;
+	ATF_REQUIRE_EQ(0, make());
+	for (i = 0; (p = opt("-device", i)) != NULL; i++) {
+		if (strncmp(p, "virtio-", 7) != 0)
+			continue;
+		p = strstr(p, bus);
+		ATF_REQUIRE(p != NULL);
+		ATF_REQUIRE_EQ(1, sscanf(p + sizeof(bus) - 1, "%u", &n));
+		ATF_CHECK(n > 0 && n < 24 && (used & 1u << n) == 0);
+		used |= 1u << n;
+		devices++;
+		/* Linux names the highest first */
+		if (strstr(opt("-device", i), "virtio-blk") != NULL) {
+			ATF_CHECK(n < last);
+			last = n;
+		}
+	}
+	ATF_CHECK_EQ(1 + CL_VOLUMES_MAX + 2, devices);
+}
+
 ATF_TC_WITHOUT_HEAD(kernel_line);
 ATF_TC_BODY(kernel_line, tc)
 {
@@ -308,6 +339,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, safe);
 	ATF_TP_ADD_TC(tp, limits);
 	ATF_TP_ADD_TC(tp, drives);
+	ATF_TP_ADD_TC(tp, transports);
 	ATF_TP_ADD_TC(tp, kernel_line);
 	ATF_TP_ADD_TC(tp, hostile_strings);
 	ATF_TP_ADD_TC(tp, refused);
