@@ -10,9 +10,11 @@
 #include "policy/steps.h"
 #include "privd/front.h"
 
-/* A VMM needs memory of its own beside the guest's; more than this is a
- * guest in disguise. */
-#define OVERHEAD_MIB 1024u
+/* What a VMM may need beside the guest's memory: of its own, and for each CPU
+ * (stacks, page tables, a software TLB). More is a guest in disguise. */
+#define OVERHEAD_MIB 256u
+#define OVERHEAD_CPU_MIB 32u
+#define OVERHEAD_CPU_PART 32u
 
 static enum verdict
 refuse(struct rep_hdr *no, int code, uint16_t step)
@@ -74,13 +76,16 @@ enum verdict
 check_limits(const struct front *f, const struct slot *s,
     const struct req_limits *req, struct rep_hdr *no)
 {
+	uint64_t cpus = s->rec.cpus, mem = s->rec.memory_mib;
+
 	(void)f;
 	if (req->cpu_permille == 0 || req->memory_mib == 0 || req->pids == 0)
 		return refuse(no, EINVAL, STEP_LIMIT);
 	/* one CPU more than the guest's for the VMM's own threads */
-	if (req->cpu_permille > ((uint64_t)s->rec.cpus + 1) * 1000)
+	if (req->cpu_permille > (cpus + 1) * 1000)
 		return refuse(no, EDQUOT, STEP_QUOTA_CPUS);
-	if (req->memory_mib > (uint64_t)s->rec.memory_mib + OVERHEAD_MIB)
+	if (req->memory_mib > mem + OVERHEAD_MIB +
+	    cpus * (OVERHEAD_CPU_MIB + mem / OVERHEAD_CPU_PART))
 		return refuse(no, EDQUOT, STEP_QUOTA_MEM);
 	return V_LATER;
 }

@@ -36,6 +36,7 @@ struct slot {
 	struct ledger_slot rec;	/* rec.state is the state machine's */
 	uint8_t taken;		/* counted against the owner's ceilings */
 	uint8_t quarantined;	/* its record was damaged: never given out */
+	uint8_t spoiled;	/* a step of its start failed: undo only */
 	uint8_t waiting;	/* in an op-server's list for its window */
 	uint32_t nqueued;
 	struct call *head, *tail; /* waiting, first in first out */

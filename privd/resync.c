@@ -211,11 +211,14 @@ look(struct front *f, struct found *got)
 static void
 load(struct front *f)
 {
+	struct timespec now;
 	struct slot *s;
 	uint32_t i;
 	int k;
 
-	f->generation = (uint64_t)time(NULL) << 20;
+	if (clock_gettime(CLOCK_REALTIME, &now) < 0)
+		fatal("clock");
+	f->generation = (uint64_t)now.tv_sec << 20;
 	for (i = 0; i < f->conf.slots; i++) {
 		s = &f->slots[i];
 		k = ledger_read(&f->ledger, i, &s->rec);

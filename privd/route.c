@@ -112,6 +112,14 @@ wait_add(struct server *srv, struct slot *s, int first)
 	}
 }
 
+/* A step of a start failed: what was sent behind it must not build on it. */
+static void
+spoil(struct slot *s)
+{
+	if ((s->rec.state & ST_HALF) != 0)
+		s->spoiled = 1;
+}
+
 /* What must be in the ledger before the op-server hears of it. */
 static int
 intent(struct front *f, struct slot *s, const struct call *c)
@@ -127,6 +135,7 @@ intent(struct front *f, struct slot *s, const struct call *c)
 		return ledger_write_net(&f->ledger, slot_number(f, s),
 		    s->rec.generation, body);
 	case PRIVOP_KILL:
+		s->spoiled = 0;
 		/* damage never stops a stop */
 		if (slot_set_state(f, s, ST_DYING) < 0)
 			s->rec.state = ST_DYING;
@@ -148,6 +157,7 @@ send_head(struct front *f, struct server *srv, struct slot *s)
 	if (srv->used == SERVER_WINDOW)
 		return -1;
 	if (intent(f, s, c) < 0) {
+		spoil(s);
 		refuse(f, pop(s), EIO, STEP_LEDGER);
 		return 0;
 	}
@@ -159,6 +169,7 @@ send_head(struct front *f, struct server *srv, struct slot *s)
 		if (errno == EPIPE || errno == EAGAIN)
 			fatal("%s: cannot send \"%s\"", srv->name,
 			    privop_name(c->type));
+		spoil(s);
 		refuse(f, pop(s), errno, STEP_NONE);
 		return 0;
 	}
@@ -180,12 +191,14 @@ route_pump(struct front *f, struct slot *s)
 
 	while (s->flight == NULL && !s->waiting && (c = s->head) != NULL) {
 		row = privop_row(c->type);
-		if (!c->accepted && !slot_allows(row, s->rec.state)) {
+		if (!c->accepted &&
+		    (s->spoiled || !slot_allows(row, s->rec.state))) {
 			refuse(f, pop(s), ESTALE, STEP_STATE);
 			continue;
 		}
 		if (row->asker == ASK_CTLD &&
 		    dispatch_check(f, s, c->type, c->body, &no) == V_DONE) {
+			spoil(s);
 			refuse(f, pop(s), no.code, no.step);
 			continue;
 		}
@@ -296,6 +309,7 @@ finish(struct front *f, struct slot *s, struct call *c, struct wire_msg *m)
 	    row->next != s->rec.state &&
 	    slot_set_state(f, s, row->next) < 0) {
 		if (row->next <= ST_RUNNING) {
+			spoil(s);
 			r = rep_no(EIO, STEP_LEDGER);
 			call_refuse(f, c, &r);
 			return;
@@ -303,6 +317,8 @@ finish(struct front *f, struct slot *s, struct call *c, struct wire_msg *m)
 		s->rec.state = row->next; /* a stop goes on in any case */
 	}
 	if (r.code != 0)
+		spoil(s);
+	if (r.code != 0 && r.code != EBUSY)
 		log_info("failed op=%s slot=%u err=%s step=%s", row->w.name,
 		    slot_number(f, s), strerror(r.code), step_name(r.step));
 	call_answer(f, c, m->body, m->h.len, m->nfds > 0 ? &m->fds[0] : NULL);

@@ -76,7 +76,7 @@ slot_free(struct front *f, struct slot *s)
 	memset(&s->rec, 0, sizeof(s->rec));
 	s->rec.generation = generation;
 	s->rec.state = ST_FREE;
-	s->taken = 0;
+	s->taken = s->spoiled = 0;
 	/* failing, the old record stays: a restart finds nothing alive and
 	 * comes to the same end */
 	(void)slot_set_state(f, s, ST_FREE);
