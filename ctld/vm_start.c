@@ -62,11 +62,11 @@ start_answer(struct vm *vm, const struct rep_cl *why)
 	struct ticket *t = vm->start->ticket;
 	struct clrep_start rep = { 0 };
 
+	if (why != NULL)	/* may stand in vm->start itself */
+		rep.r = *why;
 	start_free(vm);
 	if (t == NULL)
 		return;
-	if (why != NULL)
-		rep.r = *why;
 	rep.vm = vm->pub;
 	ticket_reply(t, &rep, NULL, 0);
 }

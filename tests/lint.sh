@@ -19,14 +19,18 @@ lint_flags()
 	    libnftnl libevent_core inih | tr ' ' '\n' | grep .
 }
 
+# tidy.ignore: cleanup attributes, lists of <sys/queue.h> and va_start, which
+# clang 14's analyzer does not understand.
 lint_tidy()
 {
 	cd "$src" || return 1
 	# shellcheck disable=SC2016 # expanded by the inner shell
 	lint_sources | xargs -P 2 -n 4 sh -c '
 		list=$1; shift
-		exec clang-tidy --quiet "$@" -- $(cat "$list")' sh \
-	    "$out/log/flags"
+		clang-tidy --quiet "$@" -- $(cat "$list") || true' sh \
+	    "$out/log/flags" >"$out/log/tidy"
+	! grep -E ': (error|warning): ' "$out/log/tidy" |
+	    grep -vf tests/tidy.ignore
 }
 
 lint_cppcheck()
@@ -35,14 +39,19 @@ lint_cppcheck()
 	lint_sources >"$out/log/sources"
 	cppcheck -q -j 2 --std=c11 --force --inline-suppr \
 	    --enable=warning,performance,portability --error-exitcode=1 \
-	    --suppress=missingIncludeSystem --library=posix,gnu \
+	    --suppressions-list=tests/cppcheck.suppress --library=posix,gnu \
 	    -I"$src" --file-list="$out/log/sources"
 }
 
+# gcc 12's analyzer cries wolf over null pointers and cleanup attributes, so
+# only what it is good at counts.
 lint_analyzer()
 {
-	build analyzer all CC=gcc --enable-werror \
-	    CFLAGS='-g -O1 -fanalyzer'
+	sure='use-after-free|double-free|double-fclose|file-leak|out-of-bounds'
+	sure="$sure|free-of-non-heap|use-of-uninitialized-value|write-to-const"
+	sure="$sure|mismatching-deallocation|use-of-pointer-in-stale-stack"
+	build analyzer all CC=gcc CFLAGS='-g -O1 -fanalyzer' || return 1
+	! grep -E "Wanalyzer-($sure)" "$out/log/lint-gcc--fanalyzer"
 }
 
 lint_shell()
