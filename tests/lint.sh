@@ -69,8 +69,7 @@ lint_mandoc()
 {
 	cd "$src" || return 1
 	# shellcheck disable=SC2046 # a list of files
-	set -- $(find . -name '*.[1578]' -not -path './build*' \
-	    -not -path './b/*')
+	set -- $(find privd ctld contrib -name '*.[1578]')
 	[ $# -eq 0 ] || mandoc -T lint -W warning "$@"
 }
 
