@@ -124,6 +124,24 @@ is_policy(int code)
 	    code == EADDRINUSE || code == EADDRNOTAVAIL;
 }
 
+/* jail's word on a file. */
+static void
+fault_image(struct rep_cl *f, int code, const char *field)
+{
+	if (code == EBUSY)
+		fault_set(f, CLE_INVALID, field, "%s: the file is written by "
+		    "another VM or program; stop it or use a copy", field);
+	else if (code == EFBIG)
+		fault_set(f, CLE_INVALID, field,
+		    "%s: the file is too small or too large", field);
+	else if (is_policy(code) || code == EBADF || code == ENOENT)
+		fault_set(f, CLE_INVALID, field, "%s: refused: %s; it must be "
+		    "a regular file that is yours, or root's and read-only",
+		    field, strerror(code));
+	else
+		fault_host(f, STEP_IMAGE, code, field);
+}
+
 void
 fault_priv(struct rep_cl *f, const struct ctld *c, uint32_t owner,
     const struct priv_reply *r, const struct clreq_start *req,
@@ -136,17 +154,15 @@ fault_priv(struct rep_cl *f, const struct ctld *c, uint32_t owner,
 	} else if (r->step == STEP_ALLOW && is_policy(r->code)) {
 		fault_set(f, r->code == EINVAL ? CLE_INVALID : CLE_DENIED,
 		    "allow", "an entry is outside what the operator allows");
-	} else if (r->step == STEP_IMAGE && field != NULL &&
-	    (is_policy(r->code) || r->code == EBADF || r->code == ENOENT)) {
-		fault_set(f, CLE_INVALID, field, "%s: refused: %s; it must be "
-		    "a regular file that is yours, or root's and read-only",
-		    field, strerror(r->code));
+	} else if (r->step == STEP_IMAGE && field != NULL) {
+		fault_image(f, r->code, field);
 	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_PEER) {
 		fault_set(f, CLE_DENIED, "owner",
 		    "you may not start a VM for that owner");
 	} else if (r->op == PRIVOP_STOP && r->step == STEP_PEER) {
 		fault_set(f, CLE_DENIED, "", "it is not your VM");
-	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_SLOT) {
+	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_SLOT &&
+	    r->code == ENOSPC) {
 		quota(f, "vms", c->conf.max_vms);
 	} else {
 		fault_host(f, r->step, r->code, step_name(r->step));

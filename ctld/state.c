@@ -155,11 +155,11 @@ load(struct ctld *c, const char *file, struct err *e)
 static void
 set_aside(struct ctld *c, const char *file, const struct err *e)
 {
-	char to[NAME_BUF], vis[256];
+	char to[NAME_BUF];
 
 	(void)snprintf(to, sizeof(to), "%.19s.damaged", file);
 	log_err("state file %s is damaged (%s); set aside as %s", file,
-	    log_vis(vis, sizeof(vis), e->msg), to);
+	    e->msg, to);
 	if (renameat(c->state_dir, file, c->state_dir, to) < 0)
 		log_err("%s: %s", file, strerror(errno));
 }

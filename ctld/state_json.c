@@ -314,7 +314,7 @@ record_parse(const char *text, size_t n, struct record *r, struct err *e)
 	memset(r, 0, sizeof(*r));
 	o = json_loadb(text, n, JSON_REJECT_DUPLICATES, &je);
 	if (o == NULL)
-		return err_set(e, EINVAL, "line %d: %.80s", je.line, je.text);
+		return err_set(e, EINVAL, "line %d: no valid JSON", je.line);
 	if (json_integer_value(json_object_get(o, "format")) != STATE_FORMAT)
 		(void)err_set(e, EINVAL, "format: bad value");
 	else if (object_parse(record_fields, N(record_fields), 2, o, r, e) ==

@@ -234,27 +234,27 @@ static void
 on_rung(void *arg, const struct priv_reply *r)
 {
 	struct vm *vm = arg;
-	int past = r->code != 0 && r->step == STEP_STATE;
+	/* front or jail is further than we thought, or has it no more */
+	int past = r->code != 0 &&
+	    (r->step == STEP_STATE || r->step == STEP_SLOT);
 
-	if (r->code != 0 && r->step == STEP_SLOT) { /* front has it no more */
-		vm_gone(vm);
-		return;
-	}
 	if (r->code == 0 && r->op == PRIVOP_REAP)
 		note_oom(vm, r);
-	if (vm->rung == RUNG_KILL) {
-		vm->rung = RUNG_REAP; /* its errors show there */
-		rung_send(vm);
-	} else if (r->code == 0 && vm->rung == RUNG_RELEASE) {
-		vm_gone(vm);
-	} else if (r->code == 0 || (past && vm->rung != RUNG_RELEASE)) {
-		if (r->code == 0)
-			vm->tries = 0;
+	if (r->code == 0)
+		vm->tries = 0;
+	if (vm->rung == RUNG_RELEASE) {
+		if (r->code == 0 || r->step == STEP_SLOT) {
+			vm_gone(vm);
+			return;
+		}
+		if (past)
+			vm->rung = RUNG_KILL; /* not there yet: from the top */
+		rung_retry(vm, r);
+	} else if (r->code == 0 || past || vm->rung == RUNG_KILL) {
+		/* what KILL could not do shows in REAP */
 		vm->rung++;
 		rung_send(vm);
 	} else {
-		if (past) /* front is not where we thought: from the top */
-			vm->rung = RUNG_KILL;
 		rung_retry(vm, r);
 	}
 }
