@@ -12,7 +12,8 @@
 
 #include "privd/net/nl.h"
 
-#define ANSWER_MAX 32768
+#define ANSWER_MAX 32768	/* of a dump: more makes the kernel's parts no larger */
+#define ACK_MAX 4096
 #define ANSWERS_MAX 65536	/* datagrams read for one request */
 
 int
@@ -124,7 +125,7 @@ nl_errno(const struct nlmsghdr *h)
 int
 nl_send(struct nlbatch *b, unsigned *bad)
 {
-	_Alignas(8) unsigned char buf[ANSWER_MAX];
+	_Alignas(8) unsigned char buf[ACK_MAX];
 	const struct nlmsghdr *h;
 	int code = 0, done = 0, i;
 	size_t left;

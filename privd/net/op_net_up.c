@@ -81,7 +81,8 @@ links_in(struct net *n, const struct vmnet *v, struct nlsock *route,
 	if (link_tap(v->fds[NSFD_TUN], v->fds[NSFD_NS],
 		slot_uid_vmm(n->c, slot), slot_gid(n->c, slot), e) < 0 ||
 	    link_veth(n, slot, v->fds[NSFD_NS], pair, e) < 0 ||
-	    sysctl_is_vms(v->fds[NSFD_SYS4], v->fds[NSFD_SYS6], name, e) < 0)
+	    sysctl_is_vms(v->fds[NSFD_SYS4], v->fds[NSFD_SYS6], name, e) < 0 ||
+	    sysctl_ns(v->fds[NSFD_SYS4], v->fds[NSFD_SYS6], e) < 0)
 		return -1;
 	/* a host without IPv6 has nothing to shut there */
 	return n->sys6 < 0 ? 0 : sysctl_no_ip6(n->sys6, name, e);
@@ -118,8 +119,7 @@ net_up(struct net *n, struct vmnet *v, uint32_t slot,
 	struct nlsock route;
 	struct veth pair;
 
-	if (sysctl_ns(v->fds[NSFD_SYS4], v->fds[NSFD_SYS6], e) < 0)
-		return -1;
+	/* without a link no setting of the namespace matters */
 	if (rq->mode == NET_NONE)
 		return rules_in(n, v, slot, rq, e);
 	if (hostaddr_refresh(n, e) < 0 ||
@@ -146,8 +146,7 @@ op_net_up(struct net *n, struct wire_msg *m, const struct req_net_up *asked,
 	if (!n->committed)
 		return err_step(e, STEP_HOST_RULES, EAGAIN,
 		    "the host's table is not restored yet");
-	if (v->state == VMNET_UP || v->generation != m->h.generation ||
-	    v->state != VMNET_FDS)
+	if (v->state != VMNET_FDS || v->generation != m->h.generation)
 		return err_step(e, STEP_NET_FDS, ENOENT,
 		    "no namespace was handed over");
 	if (net_up_check(n, v->owner, &rq, &rp->bad, e) < 0)

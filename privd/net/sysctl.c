@@ -19,18 +19,15 @@ struct setting {
 	const char *path, *value;
 };
 
+/* "all" is inherited from the host. Here is what could loosen a link's own
+ * value (link.c sets those): rp_filter, whose 2 is weaker than 1 but wins,
+ * and what is on for a link when it is on for all. */
 static const struct setting ip4[] = {
 	{ "ip_forward", "1" }, /* first: it changes others */
 	{ "conf/all/rp_filter", "1" },
-	{ "conf/all/accept_redirects", "0" },
 	{ "conf/all/send_redirects", "0" },
-	{ "conf/all/accept_source_route", "0" },
 	{ "conf/all/route_localnet", "0" },
 	{ "conf/all/proxy_arp", "0" },
-	{ "conf/all/arp_ignore", "2" },
-	{ "conf/all/arp_announce", "2" },
-	{ "conf/all/arp_filter", "1" },
-	{ "conf/all/drop_gratuitous_arp", "1" },
 };
 static const struct setting ip6[] = {
 	{ "conf/all/disable_ipv6", "1" },

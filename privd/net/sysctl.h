@@ -4,7 +4,8 @@
 
 #include "common/err.h"
 
-/* The namespace's own values, before any link but lo is there. 0 or -1. */
+/* The namespace's own values, once sysctl_is_vms() has said that it is the
+ * namespace's. The links are there, but down. 0 or -1. */
 int sysctl_ns(int sys4, int sys6, struct err *e);
 
 /* No IPv6 on a link of the host. */

@@ -387,3 +387,9 @@ frame_tcp_seq(const struct frame *f)
 {
 	return get32(f->b + ETH + IP + 4);
 }
+
+uint8_t
+frame_tcp_flags(const struct frame *f)
+{
+	return f->b[ETH + IP + 13];
+}

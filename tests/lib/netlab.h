@@ -68,5 +68,6 @@ uint32_t frame_dst(const struct frame *f);
 uint16_t frame_sport(const struct frame *f);
 uint16_t frame_dport(const struct frame *f);
 uint32_t frame_tcp_seq(const struct frame *f);
+uint8_t frame_tcp_flags(const struct frame *f);
 
 #endif

@@ -156,7 +156,7 @@ linked_body()
 		quiet links "$bin/$p" "$four"
 	done
 	[ -x "$bin/privd-net" ] || atf_fail "not built: privd-net"
-	quiet links "$bin/privd-net" "$four|libmnl|libnftnl"
+	quiet links "$bin/privd-net" "$four"
 	[ -x "$bin/vmsup" ] || atf_fail "not built: vmsup"
 	quiet links "$bin/vmsup" none
 }
