@@ -26,8 +26,8 @@ struct backend {
 	const char *name;	/* as in JSON and --backend */
 	enum backend_kind kind;
 	uint32_t caps;
-	uint32_t overhead_mib;	/* VMM's own memory, beside the guest's; plan()
-				   adds what grows with the guest */
+	uint32_t overhead_mib;	/* VMM's own memory, beside the guest's;
+				   plan() adds what grows with the guest */
 	/* 1 if it can be used on this host, else 0 and *e tells the remedy */
 	int (*is_available)(const struct sysconf *c, struct err *e);
 	/* From the validated request to everything privd needs. 0 or -1. */

@@ -39,7 +39,8 @@ static const char *const keys[KEY_END] = { [KEY_QMP] = "QMP",
 static const char *const events[QMP_EV_END] = {
 	[QMP_EV_SHUTDOWN] = "SHUTDOWN", [QMP_EV_RESET] = "RESET",
 	[QMP_EV_STOP] = "STOP", [QMP_EV_RESUME] = "RESUME",
-	[QMP_EV_POWERDOWN] = "POWERDOWN", [QMP_EV_PANICKED] = "GUEST_PANICKED" };
+	[QMP_EV_POWERDOWN] = "POWERDOWN",
+	[QMP_EV_PANICKED] = "GUEST_PANICKED" };
 static const char *const reasons[QMP_WHY_END] = {
 	[QMP_WHY_GUEST_SHUTDOWN] = "guest-shutdown",
 	[QMP_WHY_GUEST_RESET] = "guest-reset",

@@ -104,7 +104,7 @@ void console_ready(struct sup *s, const char *text);
 /* ---- serve.c */
 void serve_accept(struct sup *s);
 void serve_input(struct sup *s);	/* a record on s->conn, or its end */
-void serve_tell(struct sup *s);		/* STATE to ctld, now or when it fits */
+void serve_tell(struct sup *s);	/* STATE to ctld, now or when it fits */
 void serve_expire(struct sup *s, int64_t now);
 /* Milliseconds until something expires, -1: nothing will. */
 int serve_timeout(const struct sup *s, int64_t now);

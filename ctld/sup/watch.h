@@ -16,7 +16,7 @@ struct watch {
 	char text[WATCH_TEXT_MAX + 1];
 	uint8_t back[WATCH_TEXT_MAX + 1]; /* where to go on after a miss */
 	uint8_t len, at;
-	uint8_t seen;			  /* stays 1 once the text was there */
+	uint8_t seen;			  /* 1: the text was there */
 };
 
 /* Begin anew with text of 1 to WATCH_TEXT_MAX bytes; "" watches nothing. */

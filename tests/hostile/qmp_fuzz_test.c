@@ -31,7 +31,8 @@ static const char *const corpus[] = {
 	"{\"QMP\": {\"version\": {\"qemu\": {\"micro\": 22}}, "
 	"\"capabilities\": [\"oob\"]}}\r\n",
 	"{\"return\": {}, \"id\": 1}\r\n",
-	"{\"return\": {\"status\": \"running\", \"running\": true}, \"id\": 2}\r\n",
+	"{\"return\": {\"status\": \"running\", \"running\": true}, "
+	"\"id\": 2}\r\n",
 	"{\"return\": {\"status\": \"internal-error\"}, \"id\": 3}\n",
 	"{\"error\": {\"class\": \"GenericError\", \"desc\": \"\\u0041\"}, "
 	"\"id\": 2}\n",

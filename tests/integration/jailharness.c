@@ -39,6 +39,7 @@ jh_init(struct jh *j, const char *instance, const char *build,
 	rh_run_dir(&j->conf);
 	(void)strlcpy(j->build, build, sizeof(j->build));
 	(void)strlcpy(j->usr, usr, sizeof(j->usr));
+	(void)strlcpy(j->sup, "tests/lib/fakesup", sizeof(j->sup));
 	(void)rh_cg_clean(instance);
 	rh_cg_make(&j->cg, instance, RH_JAIL);
 }
@@ -57,7 +58,7 @@ filter(const struct jh *j, enum seccomp_list list)
 void
 jh_run(struct jh *j)
 {
-	char path[300];
+	char path[336];
 	int k[JAIL_FD_END - RFD_CONF], front[2], net[2];
 	unsigned i;
 
@@ -73,7 +74,7 @@ jh_run(struct jh *j)
 	k[JAIL_FD_EMPTYNS - 3] = rh_empty_ns();
 	k[JAIL_FD_USR - 3] = rh_clone(j->usr, MOUNT_ATTR_RDONLY);
 	k[JAIL_FD_DEV - 3] = rh_dev(RH_JAIL);
-	(void)snprintf(path, sizeof(path), "%s/tests/lib/fakesup", j->build);
+	(void)snprintf(path, sizeof(path), "%s/%s", j->build, j->sup);
 	k[JAIL_FD_VMSUP - 3] = RH(open(path, O_PATH | O_CLOEXEC));
 	k[JAIL_FD_FILTER_S - 3] = filter(j, SEC_S);
 	k[JAIL_FD_FILTER_SUP - 3] = filter(j, SEC_SUP);

@@ -16,6 +16,7 @@ struct jh {
 	struct rh_cg cg;
 	char build[256];	/* directory with the programs */
 	char usr[256];		/* what VMs see as /usr */
+	char sup[64];		/* vmsup beneath build; jh_init: a fake */
 	pid_t pid;		/* privd-jail */
 	int front, net;		/* its peers' ends */
 	uint32_t seq;

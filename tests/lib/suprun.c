@@ -165,21 +165,28 @@ ask(struct suprun *r, uint16_t op, const void *body)
 }
 
 void
-suprun_connect(struct suprun *r)
+suprun_hello(struct suprun *r)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = SOCK };
 	struct supreq_hello q = { .version = SUP_VERSION };
 	struct suprep_hello rep;
 
-	fd_close(&r->conn);
-	r->conn = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-	ATF_REQUIRE_EQ(0, connect(r->conn, (void *)&sun, sizeof(sun)));
 	ATF_REQUIRE_EQ(0, ask(r, SUPOP_HELLO, &q));
 	memcpy(&rep, r->msg.body, sizeof(rep));
 	r->st.state = rep.state;
 	r->st.end = rep.end;
 	r->st.wait_status = rep.wait_status;
 	r->st.ready = rep.ready;
+}
+
+void
+suprun_connect(struct suprun *r)
+{
+	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = SOCK };
+
+	fd_close(&r->conn);
+	r->conn = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	ATF_REQUIRE_EQ(0, connect(r->conn, (void *)&sun, sizeof(sun)));
+	suprun_hello(r);
 }
 
 int

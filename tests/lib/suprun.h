@@ -29,6 +29,8 @@ void suprun_start(struct suprun *r, const atf_tc_t *tc, char *const argv[],
     int drive);
 /* Connect as ctld would, and HELLO. */
 void suprun_connect(struct suprun *r);
+/* r->conn is connected: HELLO only. */
+void suprun_hello(struct suprun *r);
 /* Ask and wait for the answer's code; STATE records are noted on the way. */
 int suprun_ask(struct suprun *r, uint16_t op);
 int suprun_ready(struct suprun *r, const char *text);

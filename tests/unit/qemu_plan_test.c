@@ -249,7 +249,8 @@ ATF_TC_BODY(kernel_line, tc)
 ATF_TC_WITHOUT_HEAD(hostile_strings);
 ATF_TC_BODY(hostile_strings, tc)
 {
-	static const char *const evil[] = { "-device", "x -drive file=/etc/passwd",
+	static const char *const evil[] = { "-device",
+		"x -drive file=/etc/passwd",
 		",,file=/etc/passwd,", "\" -monitor stdio", "$(id) `id` ;id",
 		"%s%n%s", "--", "' 'x", "\\0-qmp", "-add-fd fd=3" };
 	static char plain[SPAWN_ARGV_MAX];

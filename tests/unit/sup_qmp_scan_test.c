@@ -63,7 +63,8 @@ ATF_TC_BODY(unknown, tc)
 	ATF_REQUIRE_EQ(0, scan("{\"event\":\"\\u0053HUTDOWN\"}"));
 	ATF_CHECK_EQ(QMP_EV_OTHER, m.event);
 	/* members of the wrong depth or place mean nothing */
-	ATF_REQUIRE_EQ(0, scan("{\"return\":{\"x\":{\"status\":\"running\"}}}"));
+	ATF_REQUIRE_EQ(0, scan("{\"return\":{\"x\":{\"status\":"
+	    "\"running\"}}}"));
 	ATF_CHECK_EQ(QMP_IS_OTHER, m.status);
 	ATF_REQUIRE_EQ(0, scan("{\"return\":[{\"status\":\"running\"}]}"));
 	ATF_CHECK_EQ(QMP_IS_OTHER, m.status);
@@ -104,7 +105,8 @@ ATF_TC_BODY(malformed, tc)
 		/* ids that we never sent */
 		"{\"return\":{},\"id\":-1}", "{\"return\":{},\"id\":1.5}",
 		"{\"return\":{},\"id\":1e3}", "{\"return\":{},\"id\":\"1\"}",
-		"{\"return\":{},\"id\":4294967297}", "{\"return\":{},\"id\":{}}",
+		"{\"return\":{},\"id\":4294967297}",
+		"{\"return\":{},\"id\":{}}",
 		"{\"return\":{},\"id\":1,\"id\":2}" };
 	size_t i;
 

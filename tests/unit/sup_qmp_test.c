@@ -136,7 +136,8 @@ ATF_TC_BODY(ends, tc)
 		ATF_CHECK_EQ(SUP_RUNNING, s.state); /* until it is reaped */
 	}
 	up();
-	say("{\"event\":\"GUEST_PANICKED\",\"data\":{\"action\":\"poweroff\"}}\n");
+	say("{\"event\":\"GUEST_PANICKED\",\"data\":{\"action\":"
+	    "\"poweroff\"}}\n");
 	ATF_CHECK_EQ(END_PANIC, s.end);
 	/* a kernel without pvpanic resets instead; its console tells */
 	up();
@@ -163,7 +164,8 @@ ATF_TC_BODY(stopped, tc)
 	(void)heard();
 	say("{\"return\":{\"status\":\"internal-error\"},\"id\":4}\n");
 	ATF_CHECK(strstr(heard(), "\"quit\"") != NULL);
-	say("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":\"host-qmp-quit\"}}\n");
+	say("{\"event\":\"SHUTDOWN\",\"data\":{\"reason\":"
+	    "\"host-qmp-quit\"}}\n");
 	ATF_CHECK_EQ(END_VMM_ERROR, s.end);
 }
 
