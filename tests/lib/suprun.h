@@ -39,7 +39,7 @@ int suprun_state(struct suprun *r, uint32_t state, int ms);
 int suprun_until_ready(struct suprun *r, int ms);
 /* ACK_EXIT, then its exit status as of wait(2). */
 int suprun_end(struct suprun *r);
-/* Kilobytes of its memory: "Pss" or "Rss". */
+/* Kilobytes of its memory: a line of smaps_rollup, such as "Pss". */
 long suprun_memory(const struct suprun *r, const char *what);
 /* Everything in a ring, NUL-terminated (static). */
 const char *suprun_ring(int fd);
