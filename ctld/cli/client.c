@@ -362,14 +362,15 @@ vl_name(struct cli *c, const char *typed)
 	json_t *j;
 
 	if (slash == NULL || (size_t)(slash - typed) >= sizeof(owner) ||
-	    strspn(typed, "0123456789") == (size_t)(slash - typed)) {
-		j = json_string(typed);
+	    typed[0] < 'A' || strspn(typed, "0123456789") ==
+		(size_t)(slash - typed)) {
+		j = json_string(typed); /* no user's name: as it is */
 	} else {
 		memcpy(owner, typed, (size_t)(slash - typed));
 		owner[slash - typed] = '\0';
 		pw = getpwnam(owner);
 		if (pw == NULL) {
-			(void)vl_fail(c, typed, EX_NOT_FOUND,
+			(void)vl_fail(c, typed, EX_FAILED,
 			    IFACE "InvalidArgument", "name",
 			    "there is no user %s", owner);
 			return NULL;

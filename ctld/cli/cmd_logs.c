@@ -68,7 +68,7 @@ run(struct cli *c, const struct ask *a, const char *what)
 	int r;
 
 	if (name == NULL)
-		return EX_NOT_FOUND;
+		return EX_FAILED;
 	params = json_pack("{s:o,s:b,s:b}", "name", name, "follow", a->follow,
 	    "hypervisor", a->hypervisor);
 	if (a->lines >= 0)

@@ -172,7 +172,7 @@ ask(struct cli *c, int argc, char *argv[], const char *method,
 		return cli_usage(c, "say one name");
 	name = vl_name(c, argv[optind]);
 	if (name == NULL)
-		return EX_NOT_FOUND;
+		return EX_FAILED;
 	r = vl_call(c, argv[optind], method, json_pack("{s:o}", "name", name),
 	    NULL, 0, &params);
 	if (r == EX_DONE)

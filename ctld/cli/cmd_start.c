@@ -230,7 +230,7 @@ set_name(struct cli *c, struct start *s, const char *typed)
 	const char *name, *slash;
 
 	if (j == NULL)
-		return EX_NOT_FOUND;
+		return EX_FAILED;
 	name = json_string_value(j);
 	slash = strchr(name, '/');
 	if (slash != NULL && strspn(name, "0123456789") ==

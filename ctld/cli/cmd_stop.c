@@ -29,7 +29,7 @@ begin(struct cli *c, struct job *j, const char *method, const json_t *extra)
 	int r;
 
 	if (name == NULL)
-		return EX_NOT_FOUND;
+		return EX_FAILED;
 	r = vl_open(c, &j->v);
 	if (r != EX_DONE) {
 		json_decref(name);

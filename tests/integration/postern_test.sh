@@ -1,0 +1,217 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh
+#
+# The postern command against a real listener and a stand-in for ctld that
+# answers by the VM's name (tests/lib/fakectld.h): exit status, shapes, one-line
+# errors. Needs no root.
+
+setup()
+{
+	bin=$(atf_config_get top_builddir)
+	fake=$bin/tests/lib/fakectld
+	postern=$bin/postern
+	export POSTERN_SOCKET="$PWD/sock"
+}
+
+# on STATUS ATF_CHECK-OPTIONS -- ARGUMENT...: run the command served.
+on()
+{
+	status=$1
+	: "$fake" "$postern" # used by eval
+	shift
+	opts=
+	while [ "$1" != -- ]; do
+		opts="$opts '$1'"
+		shift
+	done
+	shift
+	eval "atf_check -s exit:$status $opts" \
+	    '"$fake" "$POSTERN_SOCKET" "$postern" "$@"'
+}
+
+atf_test_case exit_status
+exit_status_head()
+{
+	atf_set descr "each typed error has its exit status and one line"
+}
+exit_status_body()
+{
+	setup
+	on 0 -- kill web
+	on 3 -e "match:^postern kill: absent: no VM of that name" -- kill absent
+	on 4 -e "match:^postern kill: denied: canned" -- kill denied
+	on 5 -e "match:vms: your ceiling of 20" -- kill quota
+	on 6 -e "match:not in this state: canned" -- kill halted
+	on 124 -e "match:canned" -- kill late
+	on 1 -e "match:step cgroup: ENOSPC" -- kill hostfail
+	on 1 -e "match:cannot do this" -- kill nosuch
+	on 1 -e "match:NAME: owner is no uid" -- kill ../x
+	on 1 -e "match:NAME: say 1 to 63 of a-z" -- kill "$(printf 'a\nb')"
+	on 6 -e "match:halted" -- stop web halted other
+	on 0 -- rm -f web
+	on 0 -- stop --grace 0.5 web other
+	on 0 -o "match:^1 stopped" -- stop --all
+	on 2 -e "match:not both" -- stop --all web
+	on 2 -e "match:which VM" -- stop
+	on 2 -e "match:unknown option --fast" -- stop --fast
+	on 2 -e "match:unknown command fly" -- fly
+	on 2 -e "match:seconds" -- stop --grace soon web
+}
+
+atf_test_case no_daemon
+no_daemon_body()
+{
+	setup
+	for c in list "status web" "stop --all" "logs web"; do
+		# shellcheck disable=SC2086 # a command and its argument
+		atf_check -s exit:7 -e match:"not running.*start it with" \
+		    "$postern" $c
+	done
+	atf_check -s exit:7 -o match:'"error":"io.postern.NotReached"' \
+	    "$postern" --json list
+	atf_check -s exit:0 -o match:"^postern [0-9]" "$postern" version
+}
+
+atf_test_case errors_as_json
+errors_as_json_body()
+{
+	setup
+	on 3 -o 'inline:{"error":"io.postern.Vm.NotFound","parameters":{"name":"absent"}}\n' \
+	    -- --json kill absent
+	on 5 -o 'inline:{"error":"io.postern.Vm.QuotaExceeded","parameters":{"resource":"vms","limit":20}}\n' \
+	    -- kill --json quota
+	on 1 -o 'match:"error":"io.postern.Vm.InvalidArgument"' \
+	    -o 'match:"field":"kernel"' \
+	    -- start web --json --kernel /nonexistent
+}
+
+atf_test_case shapes
+shapes_body()
+{
+	setup
+	on 0 -o 'inline:"Running"\n' -- status --json web
+	on 0 -o 'inline:Running\n' -- status web
+	on 0 -o 'match:^\{"Failed":\{"reason":"panic ' -- status --json failed
+	on 0 -o 'match:^Failed: panic \^\[\[31mred$' -- status failed
+	on 0 -o 'match:^\{"id":"vm-0123456789abcdef","name":"web","status":"Running","guest_ip":"10.200.0.3","cpus":2,"memory_mib":512,"profile":null,"revision":null,"flake_ref":null,"ports":\[\{"host":8080,"guest":80\}\],' \
+	    -- info --json web
+	on 0 -o 'match:^address +10.200.0.3$' -o 'match:^ports +8080:80$' \
+	    -- info web
+	on 0 -o 'match:^\{"guest_ip":"172.16.0.2","gateway_ip":"172.16.0.1","subnet_cidr":"172.16.0.0/30",' \
+	    -- network --json web
+	on 0 -o 'match:^allow +tcp:192.0.2.0/24:80-443$' -- network web
+	on 1 -e 'match:without one' -- network nonet
+	on 0 -o 'match:^\[\{"id":' -- list --json
+	on 0 -o 'match:^NAME +STATE +CPUS' -o 'match:^web +Running +2 +512M' \
+	    -o 'not-match:failed' -- list
+	on 0 -o 'match:^failed +Failed' -- list -a
+}
+
+atf_test_case logs
+logs_body()
+{
+	setup
+	on 0 -o 'inline:line 98\nline 99\n' -- logs -n 2 web
+	on 0 -o 'match:^line 0$' -o 'match:^line 99$' -- logs web
+	on 0 -o 'inline:safe\n^[]0;title^G^[[2Jbell\n' -- logs evil
+	on 0 -o 'match:2Jbell' -o 'not-match:\^' -- logs --raw evil
+	on 0 -o 'match:^grown 0$' -o 'match:^grown 9$' -- logs -f grow
+	on 0 -o 'match:^\{"data":"' -- logs --json -n 1 web
+	on 3 -e match:"no VM" -- logs absent
+	on 2 -e match:number -- logs -n many web
+}
+
+atf_test_case start_files
+start_files_head()
+{
+	atf_set descr "files are opened by the caller, or refused by option"
+}
+start_files_body()
+{
+	setup
+	echo vmlinux >kernel
+	echo filesystem >root
+	: >empty
+	mkfifo fifo
+	mkdir dir
+	printf 'QFI\373....' >qcow2
+	on 0 -o 'inline:web is running\n' -- start web --kernel kernel
+	# the stand-in puts the number of descriptors into "owner"
+	on 0 -o 'match:"owner":4,' -- start web --json --kernel kernel \
+	    --rootfs root --volume root:/data:ro
+	on 0 -o 'match:"owner":2,' -- start web --json --kernel kernel \
+	    --rootfs root --rootfs-ro
+	on 0 -o 'match:"cpus":3,"memory_mib":2048,' -- start web --json \
+	    --kernel kernel --cpus 3 --memory 2G
+	on 0 -o 'match:"ports":\[\{"host":8080,"guest":80\},\{"host":53,"guest":53,"proto":"udp","address":"127.0.0.1"\}\]' \
+	    -- start web --json --kernel kernel -p 8080:80 \
+	    -p 127.0.0.1:53:53/udp
+	on 1 -e 'match:--kernel: missing' -- start web
+	on 1 -e 'match:kernel: nothere: No such file' \
+	    -- start web --kernel nothere
+	on 1 -e 'match:kernel: dir: a directory' -- start web --kernel dir
+	on 1 -e 'match:kernel: fifo: a FIFO' -- start web --kernel fifo
+	on 1 -e 'match:kernel: /dev/zero: a device' \
+	    -- start web --kernel /dev/zero
+	on 1 -e 'match:--kernel: the file is empty' \
+	    -- start web --kernel empty
+	on 1 -e 'match:--rootfs: a qcow2 image.*qemu-img convert' \
+	    -- start web --kernel kernel --rootfs qcow2
+	on 1 -e 'match:--cpus: 0; say 1 to' \
+	    -- start web --kernel kernel --cpus 0
+	on 1 -e 'match:--memory: 1 MiB; say' \
+	    -- start web --kernel kernel --memory 1
+	on 1 -e 'match:NAME: say 1 to 63' -- start ../x --kernel kernel
+	on 1 -e 'match:runner' -- start web --kernel kernel --runner-dir /x
+	on 1 -e 'match:config_files' -- start web --kernel kernel \
+	    --config-file a=root
+	on 2 -e 'match:-p 80: write' -- start web --kernel kernel -p 80
+	on 2 -e 'match:--allow tcp: write' -- start web --allow tcp
+	on 2 -e 'match:no -p publishes' -- start web --kernel kernel \
+	    --ready tcp:80
+	on 1 -e 'match:the name is taken' -- start taken --kernel kernel
+	if [ "$(id -u)" != 0 ]; then
+		chmod 444 root
+		on 1 -e 'match:you may not write it.*--rootfs-ro' \
+		    -- start web --kernel kernel --rootfs root
+	fi
+}
+
+atf_test_case spec_file
+spec_file_body()
+{
+	setup
+	echo vmlinux >kernel
+	echo '{"kernel_path":"kernel","cpus":2,"memory_mib":"1G"}' >spec.json
+	on 0 -o 'match:"cpus":4,"memory_mib":1024' -- start web --json \
+	    --cpus 4 --spec spec.json
+	echo '{"name":"other","kernel_path":"kernel"}' >spec.json
+	on 0 -o 'inline:other is running\n' -- start --spec spec.json
+	echo '{"kernel_path":' >spec.json
+	on 1 -e 'match:spec.json: line' -- start web --spec spec.json
+	echo '{"kernel_path":"kernel","speed":1}' >spec.json
+	on 1 -e 'match:speed: unknown member' -- start web --spec spec.json
+}
+
+atf_test_case usage_is_short
+usage_is_short_body()
+{
+	setup
+	for c in start stop kill rm list status info network logs version; do
+		atf_check -o match:example -e empty "$postern" $c --help
+		"$postern" $c --help >help
+		[ "$(wc -l <help)" -lt 25 ] || atf_fail "$c: too long"
+	done
+}
+
+atf_init_test_cases()
+{
+	atf_add_test_case exit_status
+	atf_add_test_case no_daemon
+	atf_add_test_case errors_as_json
+	atf_add_test_case shapes
+	atf_add_test_case logs
+	atf_add_test_case start_files
+	atf_add_test_case spec_file
+	atf_add_test_case usage_is_short
+}
