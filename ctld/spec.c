@@ -157,9 +157,9 @@ ports(const struct req_net_up *u, struct err *e)
 			    (unsigned)p->host, (unsigned)p->proto);
 		for (j = 0; j < i; j++) {
 			q = &u->ports[j];
+			/* net compares what 0, the default, stands for */
 			if (q->host == p->host && q->proto == p->proto &&
-			    (q->addr == p->addr || q->addr == INADDR_ANY ||
-				p->addr == INADDR_ANY))
+			    q->addr == p->addr)
 				return err_field(e, "ports", EINVAL,
 				    "port %u is published twice; say it once",
 				    (unsigned)p->host);

@@ -149,8 +149,14 @@ op_net_up(struct net *n, struct wire_msg *m, const struct req_net_up *asked,
 	if (v->state != VMNET_FDS || v->generation != m->h.generation)
 		return err_step(e, STEP_NET_FDS, ENOENT,
 		    "no namespace was handed over");
-	if (net_up_check(n, v->owner, &rq, &rp->bad, e) < 0)
+	if (net_up_check(n, v->owner, &rq, &rp->bad, e) < 0) {
+		/* ctld tells the caller which part it was */
+		if (strcmp(e->field, "ports") == 0)
+			e->step = STEP_PORT;
+		else if (strcmp(e->field, "allow") == 0)
+			e->step = STEP_ALLOW;
 		return -1;
+	}
 	rc = net_up(n, v, m->h.slot, &rq, &rp->bad, &why);
 	if (rc < 0) {
 		*e = why;
