@@ -377,6 +377,41 @@ ATF_TC_BODY(uid_sets, tc)
 	ATF_CHECK(uid_set_has(&s, 6) && !uid_set_has(&s, 8));
 }
 
+/* contrib/postern.conf shows the defaults: with every line taken in, nothing
+ * changes. (Not its users, which this host may not have.) */
+ATF_TC_WITHOUT_HEAD(example);
+ATF_TC_BODY(example, tc)
+{
+	static struct sysconf c, was;
+	char path[512], line[256], name[64], text[8192] = "";
+	int users = 0;
+	FILE *f;
+
+	if (!atf_tc_has_config_var(tc, "top_srcdir"))
+		atf_tc_skip("top_srcdir is not set");
+	(void)snprintf(path, sizeof(path), "%s/contrib/postern.conf",
+	    atf_tc_get_config_var(tc, "top_srcdir"));
+	f = fopen(path, "r");
+	ATF_REQUIRE(f != NULL);
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (line[0] == '[')
+			users = strncmp(line, "[users]", 7) == 0;
+		if (sscanf(line, "#%63[a-z_] =", name) == 1 &&
+		    strchr(line, '=') != NULL && !users &&
+		    strstr(line, "alice") == NULL &&
+		    strcmp(line, "#vms = 100\n") != 0 &&
+		    strcmp(line, "#bind = 0.0.0.0\n") != 0)
+			(void)strlcat(text, line + 1, sizeof(text));
+		else if (line[0] != '#')
+			(void)strlcat(text, line, sizeof(text));
+	}
+	(void)fclose(f);
+	ATF_CHECK(strstr(text, "max_vms = 1000") != NULL);
+	sysconf_default(&was);
+	good(text, &c);
+	ATF_CHECK_EQ(0, memcmp(&was, &c, sizeof(c)));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, numbers);
@@ -387,5 +422,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, compose_rule);
 	ATF_TP_ADD_TC(tp, cpu);
 	ATF_TP_ADD_TC(tp, uid_sets);
+	ATF_TP_ADD_TC(tp, example);
 	return atf_no_error();
 }
