@@ -12,7 +12,7 @@
 
 #include "privd/net/nl.h"
 
-#define ANSWER_MAX 32768	/* of a dump: more makes the kernel's parts no larger */
+#define ANSWER_MAX 32768 /* the kernel makes no larger part of a dump */
 #define ACK_MAX 4096
 #define ANSWERS_MAX 65536	/* datagrams read for one request */
 

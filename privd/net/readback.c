@@ -152,7 +152,8 @@ compare(const struct nlmsghdr *got, void *arg)
 	const struct nlmsghdr *want;
 	const struct nfgenmsg *g = nlm_payload(got, sizeof(*g));
 
-	if (g == NULL || g->nfgen_family != c->family || strcmp(table_of(got), c->table))
+	if (g == NULL || g->nfgen_family != c->family ||
+	    strcmp(table_of(got), c->table) != 0)
 		return 0;
 	c->seen++;
 	want = next_sent(c);

@@ -20,12 +20,13 @@
 #define ANSWER_MS 10000
 
 void
-nh_init(struct nh *h, const char *build)
+nh_setup(struct nh *h, const atf_tc_t *tc)
 {
 	memset(h, 0, sizeof(*h));
 	h->pid = -1;
 	h->front = h->jail = -1;
-	(void)snprintf(h->program, sizeof(h->program), "%s/privd-net", build);
+	(void)snprintf(h->program, sizeof(h->program), "%s/../../privd-net",
+	    atf_tc_get_config_var(tc, "srcdir"));
 	lab_open(&h->lab);
 	rh_conf(&h->conf, "pnt");
 	memset(h->conf.ifprefix, 0, sizeof(h->conf.ifprefix));
@@ -158,6 +159,14 @@ nh_commit(struct nh *h)
 
 	if (code != 0)
 		rh_die("NET_COMMIT: %s", strerror(code));
+}
+
+void
+nh_setup_run(struct nh *h, const atf_tc_t *tc)
+{
+	nh_setup(h, tc);
+	nh_run(h);
+	nh_commit(h);
 }
 
 /* ---- one VM */

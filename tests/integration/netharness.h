@@ -6,12 +6,26 @@
 #ifndef TESTS_NETHARNESS_H
 #define TESTS_NETHARNESS_H
 
+#include <atf-c.h>
 #include <stdint.h>
 #include <sys/types.h>
 
 #include "policy/privops.h"
 #include "tests/lib/netlab.h"
 #include "tests/lib/roleharness.h"
+
+#define SOON 2000	/* ms: what must come */
+#define NEVER 60	/* ms: what must not */
+
+#define NH_CASE(name, what)                                     \
+	ATF_TC(name);                                           \
+	ATF_TC_HEAD(name, tc)                                   \
+	{                                                       \
+		atf_tc_set_md_var(tc, "descr", what);           \
+		atf_tc_set_md_var(tc, "require.user", "root");  \
+		atf_tc_set_md_var(tc, "timeout", "60");         \
+	}                                                       \
+	ATF_TC_BODY(name, tc)
 
 struct nh {
 	struct lab lab;
@@ -34,7 +48,9 @@ struct nh_vm {
 };
 
 /* The lab, a configuration with interfaces "pnt<slot>"; nothing runs yet. */
-void nh_init(struct nh *h, const char *build);
+void nh_setup(struct nh *h, const atf_tc_t *tc);
+/* The same, and privd-net with an empty table. */
+void nh_setup_run(struct nh *h, const atf_tc_t *tc);
 void nh_run(struct nh *h);	/* start privd-net (again) */
 void nh_kill(struct nh *h);	/* SIGKILL and reap */
 int nh_exit(struct nh *h);	/* wait for its end: its exit status */

@@ -393,3 +393,16 @@ frame_tcp_flags(const struct frame *f)
 {
 	return f->b[ETH + IP + 13];
 }
+
+int
+lab_reaches(int tap, uint32_t dst, uint16_t port, int sock, int ms)
+{
+	static unsigned nth;
+	char text[32];
+	struct frame f;
+
+	(void)snprintf(text, sizeof(text), "probe %u", ++nth);
+	f = lab_udp_frame(GUEST_ADDR, dst, 4000, port, text);
+	lab_tap_send(tap, &f);
+	return lab_heard(sock, text, ms, NULL, NULL);
+}

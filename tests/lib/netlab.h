@@ -62,6 +62,8 @@ void lab_tap_send(int tap, const struct frame *f);
 /* The next frame from the gateway that carries this protocol (0x0806: ARP;
  * 1, 6, 17: IPv4) within ms; 0 if none comes. */
 int lab_tap_recv(int tap, unsigned proto, int ms, struct frame *f);
+/* Does a UDP packet of the guest arrive at this socket within ms? */
+int lab_reaches(int tap, uint32_t dst, uint16_t port, int sock, int ms);
 /* IPv4 fields of a received frame. */
 uint32_t frame_src(const struct frame *f);
 uint32_t frame_dst(const struct frame *f);

@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What the real privd-net leaves in a namespace and on the host, over its own
+ * death (NET_RESTORE, PRIVOP_NET_COMMIT) and after the end. As root, in private
+ * namespaces.
+ */
+#include <atf-c.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "common/fdutil.h"
+#include "tests/integration/netharness.h"
+
+static struct nh h;
+
+NH_CASE(readable, "iptables -S in the namespace shows every rule")
+{
+	static const char *const want[] = {
+		"-P PREROUTING DROP",
+		"-A PREROUTING -s 172.16.0.2/32 -i tap0 -m mac --mac-source "
+		"06:00:ac:10:00:02 -j ACCEPT",
+		"-A PREROUTING -i v0 -p tcp -m tcp --dport 80 -j DNAT "
+		"--to-destination 172.16.0.2",
+		"-A POSTROUTING -o v0 -j SNAT --to-source 10.200.0.7",
+		"-P INPUT DROP", "-P FORWARD DROP", "-P OUTPUT DROP",
+		"-m connlimit --connlimit-above 4096",
+		"-A FORWARD -p icmp -m conntrack --ctstate NEW -m icmp ! "
+		"--icmp-type 8 -j DROP",
+		"-A FORWARD -m conntrack --ctstate DNAT -j PUB",
+		"-A FORWARD -i tap0 -o v0 -m conntrack --ctorigsrc 172.16.0.2 "
+		"--ctdir ORIGINAL -j EGRESS",
+		"-A EGRESS -m conntrack --ctorigdst 169.254.0.0/16 -j DROP",
+		"-A EGRESS -m conntrack --ctorigdst 10.200.0.0/16 -j DROP",
+		"-A EGRESS -m conntrack --ctorigdst 5.6.7.1 -j DROP",
+		"-A ALLOW -m conntrack --ctproto 6 --ctorigdst 1.2.3.0/24 "
+		"--ctorigdstport 443 -j ACCEPT",
+		"-A PUB -m conntrack --ctproto 6 --ctorigsrc 10.200.0.6 "
+		"--ctorigdst 10.200.0.7 --ctorigdstport 80 -j ACCEPT",
+		"-A PUB -j DROP",
+	};
+	struct nh_vm v;
+	char buf[16384];
+	size_t i;
+
+	nh_setup_run(&h, tc);
+	nh_vm(&v, 3, 77);
+	nh_port(&v, 0, 8080, 80, IPPROTO_TCP);
+	nh_allow(&v, IPPROTO_TCP, 0x01020300, 24, 443);
+	(void)nh_start(&h, &v);
+	ATF_REQUIRE_EQ(0, lab_output(v.fds[NSFD_NS], buf, sizeof(buf),
+	    "iptables -t raw -S && iptables -t nat -S && iptables -S"));
+	for (i = 0; i < sizeof(want) / sizeof(want[0]); i++)
+		ATF_CHECK_MSG(strstr(buf, want[i]) != NULL, "%s is not in:\n%s",
+		    want[i], buf);
+}
+
+NH_CASE(none, "without a network: no link, every chain drops, no port")
+{
+	struct nh_vm v;
+	char buf[4096];
+
+	nh_setup_run(&h, tc);
+	nh_vm(&v, 3, 77);
+	v.req.mode = NET_NONE;
+	ATF_CHECK_EQ(-1, nh_start(&h, &v));
+	ATF_REQUIRE_EQ(0, lab_output(v.fds[NSFD_NS], buf, sizeof(buf),
+	    "ip -o link | wc -l; iptables -S; iptables -t raw -S"));
+	ATF_CHECK(buf[0] == '1' && buf[1] == '\n');
+	ATF_CHECK(strstr(buf, "-P FORWARD DROP") != NULL &&
+	    strstr(buf, "-P PREROUTING DROP") != NULL &&
+	    strstr(buf, "ACCEPT") == NULL);
+	ATF_CHECK_EQ(0, nh_net_down(&h, &v));
+	ATF_CHECK_EQ(0, nh_net_down(&h, &v));
+	nh_vm(&v, 4, 78);
+	v.req.mode = NET_NONE;
+	nh_port(&v, 0, 8080, 80, IPPROTO_TCP);
+	nh_fds(&h, &v);
+	ATF_CHECK_EQ(EINVAL, nh_up(&h, &v));
+	nh_vm(&v, 5, 79);
+	v.req.mode = NET_BRIDGE;
+	nh_fds(&h, &v);
+	ATF_CHECK_EQ(EOPNOTSUPP, nh_up(&h, &v));
+}
+
+NH_CASE(restart, "packets pass while net is dead, and after it came back")
+{
+	struct nh_vm v, w;
+	struct frame f;
+	int tap, sock, near;
+
+	nh_setup_run(&h, tc);
+	nh_vm(&v, 3, 77);
+	nh_allow(&v, IPPROTO_UDP, LAB_ALLOWED, 32, 53);
+	nh_port(&v, 0, 8081, 81, IPPROTO_UDP);
+	tap = nh_start(&h, &v);
+	sock = lab_udp(h.lab.world, LAB_ALLOWED, 53);
+	near = lab_udp(h.lab.host, 0, 0);
+	ATF_CHECK(lab_reaches(tap, LAB_ALLOWED, 53, sock, SOON));
+	nh_kill(&h);
+	ATF_CHECK(lab_reaches(tap, LAB_ALLOWED, 53, sock, SOON));
+	nh_run(&h);
+	nh_vm(&w, 4, 78);
+	nh_fds(&h, &w);
+	ATF_CHECK_EQ(EAGAIN, nh_up(&h, &w));
+	ATF_CHECK_EQ(0, nh_restore(&h, &v));
+	nh_commit(&h);
+	ATF_CHECK_EQ(EALREADY, nh_restore(&h, &v));
+	ATF_CHECK(lab_reaches(tap, LAB_ALLOWED, 53, sock, SOON));
+	lab_send(near, 0x7f000001, 8081, "hello");
+	ATF_CHECK(lab_tap_recv(tap, IPPROTO_UDP, SOON, &f));
+	/* the port is reserved again */
+	nh_port(&w, 0, 8081, 81, IPPROTO_UDP);
+	ATF_CHECK_EQ(EADDRINUSE, nh_up(&h, &w));
+	/* somebody flushes the host's rules; a commit puts them back */
+	ATF_REQUIRE_EQ(0, lab_run(-1, "nft flush ruleset"));
+	nh_commit(&h);
+	ATF_CHECK(lab_reaches(tap, LAB_ALLOWED, 53, sock, SOON));
+	ATF_CHECK_EQ(0, nh_net_down(&h, &v));
+	ATF_CHECK(!lab_reaches(tap, LAB_ALLOWED, 53, sock, NEVER));
+}
+
+/* What an operator would compare. */
+#define SNAPSHOT "ip -o link | sed 's/.*: \\(.*\\): <.*/\\1/' | sort;" \
+	"ip -o addr; ip route show table all; nft list ruleset;" \
+	"conntrack -L 2>/dev/null | grep -c 10.200 || :"
+
+NH_CASE(down, "after NET_DOWN and `down` the host is as before")
+{
+	char before[8192], after[8192], with[8192];
+	struct nh_vm v;
+	int tap, i;
+
+	nh_setup(&h, tc);
+	ATF_REQUIRE_EQ(0, lab_output(-1, before, sizeof(before), SNAPSHOT));
+	nh_run(&h);
+	nh_commit(&h);
+	ATF_REQUIRE_EQ(0, lab_output(-1, with, sizeof(with), SNAPSHOT));
+	nh_vm(&v, 3, 77);
+	nh_port(&v, 0, 8080, 80, IPPROTO_TCP);
+	nh_allow(&v, 0, 0, 0, 0);
+	tap = nh_start(&h, &v);
+	ATF_CHECK(lab_reaches(tap, LAB_OTHER, 9000, lab_udp(h.lab.world,
+	    LAB_OTHER, 9000), SOON));
+	(void)close(tap);
+	ATF_CHECK_EQ(0, nh_net_down(&h, &v));
+	ATF_CHECK_EQ(0, nh_net_down(&h, &v));
+	nh_vm_close(&v);
+	/* the kernel takes the links away in its own time */
+	for (i = 0; i < 100 && lab_run(-1,
+	    "ip link show pnt3 >/dev/null 2>&1") == 0; i++)
+		(void)poll(NULL, 0, 20);
+	ATF_REQUIRE_EQ(0, lab_output(-1, after, sizeof(after),
+	    "nft list set ip pnt vm; nft list map ip pnt pubaddr"));
+	ATF_CHECK(strstr(after, "elements") == NULL);
+	/* a link that stayed is `down`'s to remove, a foreign one is not */
+	ATF_REQUIRE_EQ(0, lab_run(-1,
+	    "ip link add pnt9 type veth peer name pntx"));
+	fd_close(&h.front);
+	ATF_CHECK_EQ(0, nh_exit(&h));
+	ATF_CHECK_EQ(0, nh_down(&h));
+	ATF_CHECK_EQ(0, nh_down(&h));
+	ATF_REQUIRE_EQ(0, lab_output(-1, after, sizeof(after), SNAPSHOT));
+	ATF_CHECK_STREQ(before, after);
+}
+
+static double
+us_now(void)
+{
+	struct timespec ts;
+
+	(void)clock_gettime(CLOCK_MONOTONIC, &ts);
+	return (double)ts.tv_sec * 1e6 + (double)ts.tv_nsec / 1e3;
+}
+
+/* What a process spent on a CPU: other work of this machine not counted. */
+static double
+cpu_us(pid_t pid)
+{
+	char path[64], buf[128];
+	unsigned long long ns = 0;
+
+	(void)snprintf(path, sizeof(path), "/proc/%d/schedstat", (int)pid);
+	RH(fd_slurp(AT_FDCWD, path, buf, sizeof(buf)));
+	ns = strtoull(buf, NULL, 10);
+	return (double)ns / 1e3;
+}
+
+#define TIMED 40
+
+NH_CASE(timing, "prints what NET_UP and NET_DOWN cost; asserts nothing")
+{
+	struct nh_vm v[TIMED];
+	double t, up = 1e9, sum = 0, down = 0, cpu;
+	uint32_t i;
+
+	nh_setup_run(&h, tc);
+	cpu = cpu_us(h.pid);
+	for (i = 0; i < TIMED; i++) {
+		nh_vm(&v[i], 10 + i, 100 + i);
+		nh_port(&v[i], 0, (uint16_t)(9000 + i), 80, IPPROTO_TCP);
+		nh_allow(&v[i], IPPROTO_TCP, LAB_ALLOWED, 32, 443);
+		nh_fds(&h, &v[i]);
+		(void)poll(NULL, 0, 2);
+		t = us_now();
+		ATF_REQUIRE_EQ(0, nh_up(&h, &v[i]));
+		t = us_now() - t;
+		up = t < up ? t : up;
+		sum += t;
+	}
+	cpu = cpu_us(h.pid) - cpu;
+	for (i = 0; i < TIMED; i++) {
+		t = us_now();
+		ATF_REQUIRE_EQ(0, nh_net_down(&h, &v[i]));
+		down += us_now() - t;
+		nh_vm_close(&v[i]);
+	}
+	printf("NET_UP: mean %.0f us, least %.0f us, on the CPU %.0f us; "
+	       "NET_DOWN: mean %.0f us\n",
+	    sum / TIMED, up, cpu / TIMED, down / TIMED);
+}
+
+ATF_TP_ADD_TCS(tp)
+{
+	ATF_TP_ADD_TC(tp, readable);
+	ATF_TP_ADD_TC(tp, none);
+	ATF_TP_ADD_TC(tp, restart);
+	ATF_TP_ADD_TC(tp, down);
+	ATF_TP_ADD_TC(tp, timing);
+	return atf_no_error();
+}
