@@ -22,8 +22,11 @@
  * own, the translation cache, a kernel image it may hold in memory (16), and
  * room for queues and stacks. What grows with the guest comes on top: the
  * software TLB (which has an entry a page and doubles when it is full) and
- * page tables, less than 1/32 of the guest's memory for each CPU.
+ * page tables, less than 1/32 of the guest's memory for each CPU. A large
+ * guest whose every CPU walks all of its memory would need more than the most
+ * that is given; it meets its own limit then, under emulation only.
  */
+#define QEMU_OVERHEAD_MOST_MIB 1024u
 #define QEMU_OVERHEAD_MIB 128u
 #define QEMU_TB_MIB 64u
 #define QEMU_CPU_MIB 8u
@@ -101,7 +104,12 @@ args_machine(struct args *a, const struct sysconf *c,
 	arg(a, "virtio-mmio.force-legacy=false");
 }
 
-/* Console, control, entropy, and how the guest says that it panicked. */
+/*
+ * Console, control, and how a guest says that it panicked: pvpanic on the ISA
+ * bus, which Linux finds by ACPI (module pvpanic-mmio). QEMU then tells
+ * GUEST_PANICKED and SHUTDOWN, and ends. Without the module panic=-1 makes it
+ * a reset; vmsup knows the difference by the console.
+ */
 static void
 args_devices(struct args *a)
 {
@@ -245,10 +253,14 @@ static void
 plan_numbers(const struct sysconf *c, const struct clreq_start *req,
     struct backend_plan *out)
 {
+	uint64_t grows = QEMU_CPU_MIB + (c->accel ? 0 : req->memory_mib / 32);
+	uint64_t mib = QEMU_OVERHEAD_MIB + req->cpus * grows;
+
+	if (mib > QEMU_OVERHEAD_MOST_MIB)
+		mib = QEMU_OVERHEAD_MOST_MIB;
 	out->limits.cpu_permille = req->cpus * 1000;
 	out->limits.cpu_weight = 100;
-	out->limits.memory_mib = req->memory_mib + QEMU_OVERHEAD_MIB +
-	    req->cpus * (QEMU_CPU_MIB + (c->accel ? 0 : req->memory_mib / 32));
+	out->limits.memory_mib = req->memory_mib + (uint32_t)mib;
 	out->limits.pids = req->cpus + QEMU_THREADS;
 	out->spawn.vmm = VMM_QEMU;
 	if (c->accel)

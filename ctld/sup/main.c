@@ -14,6 +14,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
+#include "common/log.h"
 #include "common/sandbox.h"
 #include "common/vmfd.h"
 #include "ctld/sup/sup.h"
@@ -76,6 +77,7 @@ main(int argc, char *argv[])
 {
 	static struct sup sup;
 
+	log_init("vmsup", 0); /* names us in the line about a violation */
 	if (argc != 3)
 		return 2;
 	if (setup(&sup, argv) < 0) {

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <bsd/string.h>
+#include <sys/mman.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -18,6 +19,7 @@
 #include "common/ring.h"
 #include "common/vmfd.h"
 #include "ctld/backend/backend.h"
+#include "policy/seccomp.h"
 #include "tests/lib/suprun.h"
 
 #define QEMU "/usr/bin/qemu-system-x86_64"
@@ -347,6 +349,49 @@ ATF_TC_BODY(locked, tc)
 	ended(END_QUIT, 0, 2000);
 }
 
+/* No filter, no service: the VMM is not served, the reason is in the log. */
+ATF_TC_WITHOUT_HEAD(no_filter);
+ATF_TC_BODY(no_filter, tc)
+{
+	static char program[] = "/bin/sleep", arg[] = "5";
+	char *argv[] = { program, arg, NULL };
+	int bad, status, i;
+
+	for (i = 0; i < 2; i++) {
+		/* not sealed; sealed, but no program */
+		bad = i == 0 ? memfd_create("f", 0) :
+			       fd_sealed("f", "12345678", 8);
+		ATF_REQUIRE(bad >= 0);
+		suprun_start_with(&r, tc, argv, -1, bad);
+		close(bad);
+		ATF_REQUIRE_EQ(r.pid, waitpid(r.pid, &status, 0));
+		ATF_CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 1);
+		ATF_CHECK_MSG(strstr(suprun_ring(r.log), "cannot lock itself"),
+		    "%s", suprun_ring(r.log));
+	}
+}
+
+/* A program that allows less than it needs: its filter is real. */
+ATF_TC_WITHOUT_HEAD(filter_counts);
+ATF_TC_BODY(filter_counts, tc)
+{
+	static char program[] = "/bin/sleep", arg[] = "5";
+	char *argv[] = { program, arg, NULL };
+	static struct sysconf conf;
+	struct err e;
+	int other, status;
+
+	sysconf_default(&conf);
+	other = seccomp_compile(SEC_FRONT, &conf, &e); /* another's */
+	ATF_REQUIRE(other >= 0);
+	suprun_start_with(&r, tc, argv, -1, other);
+	close(other);
+	ATF_REQUIRE_EQ(0, kill(r.vmm, SIGKILL));
+	ATF_REQUIRE_EQ(r.pid, waitpid(r.pid, &status, 0));
+	ATF_CHECK_MSG(WIFEXITED(status) && WEXITSTATUS(status) == 159,
+	    "%#x", (unsigned)status);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, guest_powers_off);
@@ -363,5 +408,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, end_waits);
 	ATF_TP_ADD_TC(tp, orphans);
 	ATF_TP_ADD_TC(tp, locked);
+	ATF_TP_ADD_TC(tp, no_filter);
+	ATF_TP_ADD_TC(tp, filter_counts);
 	return atf_no_error();
 }

@@ -43,6 +43,8 @@ run_vmm(const struct ends *e, char *const argv[], int drive)
 	const int from[] = { e->in[0], e->out[1], e->log[1], e->ctl[1] };
 	int hi[4], i;
 
+	/* as in a pid namespace that ends with its init */
+	must(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0, "prctl");
 	for (i = 0; i < 4; i++)
 		must((hi[i] = fcntl(from[i], F_DUPFD, HIGH)) >= 0, "dup");
 	if (drive >= 0)
@@ -71,7 +73,8 @@ run_sup(const struct suprun *r, const char *program, int lfd, int filter,
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, e.ctl) == 0, "pipe");
 	/* in a jail it is pid 1, which reaps orphans */
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
-	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0, "prctl");
+	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 &&
+	    prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0, "prctl");
 	v = fork();
 	must(v >= 0, "fork");
 	if (v == 0)
@@ -105,17 +108,27 @@ suprun_start(struct suprun *r, const atf_tc_t *tc, char *const argv[],
     int drive)
 {
 	static struct sysconf conf;
-	char program[512];
-	int lfd, filter, tell[2];
 	struct err e;
+	int filter;
+
+	sysconf_default(&conf);
+	filter = seccomp_compile(SEC_SUP, &conf, &e);
+	ATF_REQUIRE_MSG(filter >= 0, "%s", e.msg);
+	suprun_start_with(r, tc, argv, drive, filter);
+	close(filter);
+}
+
+void
+suprun_start_with(struct suprun *r, const atf_tc_t *tc, char *const argv[],
+    int drive, int filter)
+{
+	char program[512];
+	int lfd, tell[2];
 
 	memset(r, 0, sizeof(*r));
 	r->conn = -1;
 	(void)snprintf(program, sizeof(program), "%s/../../vmsup",
 	    atf_tc_get_config_var(tc, "srcdir"));
-	sysconf_default(&conf);
-	filter = seccomp_compile(SEC_SUP, &conf, &e);
-	ATF_REQUIRE_MSG(filter >= 0, "%s", e.msg);
 	r->console = ring_create("console", RING_CONSOLE);
 	r->log = ring_create("log", RING_LOG);
 	ATF_REQUIRE(r->console >= 0 && r->log >= 0);
@@ -126,7 +139,6 @@ suprun_start(struct suprun *r, const atf_tc_t *tc, char *const argv[],
 	if (r->pid == 0)
 		run_sup(r, program, lfd, filter, argv, drive, tell[1]);
 	close(lfd);
-	close(filter);
 	close(tell[1]);
 	ATF_REQUIRE_EQ((ssize_t)sizeof(r->vmm),
 	    read(tell[0], &r->vmm, sizeof(r->vmm)));

@@ -27,6 +27,9 @@ struct suprun {
  * VMM_FD_DRIVE. */
 void suprun_start(struct suprun *r, const atf_tc_t *tc, char *const argv[],
     int drive);
+/* The same with a seccomp program of the caller's choice. */
+void suprun_start_with(struct suprun *r, const atf_tc_t *tc,
+    char *const argv[], int drive, int filter);
 /* Connect as ctld would, and HELLO. */
 void suprun_connect(struct suprun *r);
 /* r->conn is connected: HELLO only. */

@@ -139,6 +139,7 @@ ATF_TC_BODY(limits, tc)
 			ATF_REQUIRE_EQ(0, make());
 			ATF_CHECK(plan.limits.memory_mib >=
 			    mem + backend_qemu.overhead_mib);
+			ATF_CHECK(plan.limits.memory_mib <= mem + 1024);
 			ATF_CHECK_EQ(cpus * 1000, plan.limits.cpu_permille);
 			ATF_CHECK(plan.limits.pids >= cpus + 66);
 			ATF_CHECK(plan.limits.cpu_weight >= 1);
