@@ -15,13 +15,6 @@ static const char qemu_args[] = "qemu\0-M\0microvm\0-accel\0tcg\0-m\0" "32\0"
     "-nodefaults\0-no-user-config\0-display\0none\0-serial\0stdio\0"
     "-chardev\0socket,id=q,fd=3\0-mon\0chardev=q,mode=control";
 
-static void
-build_dir(const atf_tc_t *tc, char buf[256])
-{
-	(void)snprintf(buf, 256, "%s/../..",
-	    atf_tc_get_config_var(tc, "srcdir"));
-}
-
 ATF_TC_WITH_CLEANUP(qemu);
 ATF_TC_HEAD(qemu, tc)
 {
@@ -36,7 +29,7 @@ ATF_TC_BODY(qemu, tc)
 	struct jh_vm v;
 	int64_t t;
 
-	build_dir(tc, build);
+	jh_build(tc, build);
 	jh_init(&j, "jqemu", build, "/usr");
 	jh_run(&j);
 	ATF_REQUIRE_EQ(0, jh_prepare(&j, 3, 7, RH_TENANT));

@@ -44,6 +44,32 @@ jh_init(struct jh *j, const char *instance, const char *build,
 	rh_cg_make(&j->cg, instance, RH_JAIL);
 }
 
+void
+jh_build(const atf_tc_t *tc, char build[256])
+{
+	(void)snprintf(build, 256, "%s/../..",
+	    atf_tc_get_config_var(tc, "srcdir"));
+}
+
+void
+jh_evil(struct jh *j, const atf_tc_t *tc, const char *instance)
+{
+	char build[256], cmd[600];
+
+	jh_build(tc, build);
+	(void)snprintf(cmd, sizeof(cmd), "rm -rf usr && mkdir -p usr/bin "
+	    "usr/lib usr/lib64 && cp %s/tests/lib/evilvmm usr/bin && chown -R "
+	    "0:0 usr && chmod -R go-w,a+rX usr", build);
+	if (system(cmd) != 0)
+		rh_die("usr");
+	jh_init(j, instance, build, "usr");
+	memset(j->conf.qemu_path, 0, sizeof(j->conf.qemu_path));
+	(void)strlcpy(j->conf.qemu_path, "/usr/bin/evilvmm",
+	    sizeof(j->conf.qemu_path));
+	jh_file("kernel", RH_TENANT, 0600, 65536);
+	jh_file("drive", RH_TENANT, 0600, 1 << 20);
+}
+
 static int
 filter(const struct jh *j, enum seccomp_list list)
 {

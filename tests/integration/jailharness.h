@@ -7,6 +7,7 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <atf-c.h>
 
 #include "policy/privops.h"
 #include "tests/lib/roleharness.h"
@@ -26,6 +27,11 @@ struct jh {
 /* Configuration and cgroups of this instance; nothing runs yet. */
 void jh_init(struct jh *j, const char *instance, const char *build,
     const char *usr);
+/* The build directory, from the place of the test program. */
+void jh_build(const atf_tc_t *tc, char build[256]);
+/* The same with evilvmm as the VMM in a /usr of its own, and files "kernel"
+ * and "drive" of the tenant's in the working directory. */
+void jh_evil(struct jh *j, const atf_tc_t *tc, const char *instance);
 void jh_run(struct jh *j);	/* start privd-jail (again) */
 void jh_end(struct jh *j);	/* its wires end: it exits, VMs stay */
 /* Kill and remove whatever is left; the number of VMs' cgroups found. */

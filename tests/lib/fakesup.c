@@ -30,11 +30,13 @@ static void
 note_exit(void)
 {
 	struct stat st;
-	int status = 0;
+	siginfo_t si;
+	int status;
 
-	if (waitpid(-1, &status, __WALL) < 0 ||
+	if (waitid(P_ALL, 0, &si, WEXITED) < 0 ||
 	    fstat(SUP_FD_CONSOLE_RING, &st) < 0)
 		_exit(3);
+	status = si.si_code == CLD_EXITED ? si.si_status << 8 : si.si_status;
 	status |= 1 << 30; /* told apart from nothing */
 	if (pwrite(SUP_FD_CONSOLE_RING, &status, sizeof(status),
 	    st.st_size - (off_t)sizeof(status)) < 0)
@@ -65,8 +67,8 @@ main(int argc, char **argv)
 			note_exit();
 			p[2].fd = -1;
 		} else if (p[2].revents != 0)
-			(void)usleep(1000);
+			(void)poll(NULL, 0, 1);
 	}
 	for (;;)
-		(void)pause();
+		(void)poll(NULL, 0, -1);
 }

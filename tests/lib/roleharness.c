@@ -48,6 +48,18 @@ rh_must(long r, const char *what, const char *file, int line)
 	return (int)r;
 }
 
+/* Tests run side by side: each instance has its own ids of VMs. */
+static uint32_t
+id_base(const struct sysconf *c)
+{
+	const char *p;
+	uint32_t h = 5381;
+
+	for (p = c->instance; *p != '\0'; p++)
+		h = h * 33 + (unsigned char)*p;
+	return 0x60000000u + h % 1024 * c->vm_id_count;
+}
+
 void
 rh_conf(struct sysconf *c, const char *instance)
 {
@@ -56,6 +68,7 @@ rh_conf(struct sysconf *c, const char *instance)
 	memset(c->ifprefix, 0, sizeof(c->ifprefix));
 	(void)strlcpy(c->instance, instance, sizeof(c->instance));
 	(void)strlcpy(c->ifprefix, "pjt", sizeof(c->ifprefix));
+	c->vm_id_base = id_base(c);
 	c->uid = (struct sysconf_uids){ RH_FRONT, RH_NET, RH_JAIL, RH_CTLD,
 		RH_CLIENT, RH_CONF, RH_FETCH };
 	c->group = RH_GROUP;
