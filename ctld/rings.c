@@ -29,6 +29,15 @@ rings_make(struct vm *vm)
 	return vm->ring_console >= 0 && vm->ring_log >= 0 ? 0 : -1;
 }
 
+void
+rings_end(struct vm *vm)
+{
+	if (vm->ring_console >= 0)
+		(void)ring_mark_closed(vm->ring_console);
+	if (vm->ring_log >= 0)
+		(void)ring_mark_closed(vm->ring_log);
+}
+
 static int
 save(struct vm *vm, int ring, size_t max, const char *suffix)
 {

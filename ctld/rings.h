@@ -9,6 +9,8 @@ struct vm;
 
 /* Make both rings of a VM. 0 or -1. */
 int rings_make(struct vm *vm);
+/* Say in both that no more will come, should vmsup not have had the time. */
+void rings_end(struct vm *vm);
 /* Save their last bytes beside the VM's state (ID.console, ID.log). */
 int rings_save(struct vm *vm);
 /* A read-only descriptor for a client: the live ring (*live 1) or the saved

@@ -121,6 +121,7 @@ vm_ended(struct vm *vm, const struct supreq_state *st)
 	end_describe(vm, st);
 	if (vm->start != NULL)
 		start_ended(vm);
+	rings_end(vm); /* who follows the output sees its end */
 	if (rings_save(vm) < 0)
 		log_warn("vm=%s console not saved: %s", vm->pub.id,
 		    strerror(errno));

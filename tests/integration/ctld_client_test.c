@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
+#include <bsd/stdlib.h>
 #include <bsd/string.h>
 
 #include "common/fdutil.h"
@@ -128,6 +129,38 @@ CASE(malformed, "a malformed record ends that wire and no other")
 	fake_end(&s.f);
 }
 
+/* Right lengths, wrong everything else; each on a wire of its own. */
+CASE(garbage, "records of random bytes end their wire at most")
+{
+	static unsigned char body[WIRE_BODY_MAX];
+	struct setup s;
+	struct wire_msg m;
+	unsigned i, n, served = 0;
+	uint16_t op;
+	int keep, bad;
+
+	ct_begin(&s);
+	for (i = 0; i < 400; i++) {
+		op = (uint16_t)(CLIENTOP_START +
+		    arc4random_uniform(CLIENTOP_END - CLIENTOP_START));
+		memset(body, 0, sizeof(body));
+		n = arc4random_uniform(clientop_row(op)->w.req_len);
+		arc4random_buf(body + (i % 2 ? 0 : n),
+		    i % 2 ? n : clientop_row(op)->w.req_len - n);
+		bad = fake_client(&s.f, FAKE_UID2, &keep, NULL);
+		fake_send(&s.f, bad, op, body, NULL, 0);
+		ATF_REQUIRE(fake_answer(&s.f, bad, &m, 5000) >= 0);
+		wire_drop_fds(&m);
+		(void)close(bad);
+		(void)close(keep);
+		served += fake_get(&s.f, s.wire, "web", NULL) ==
+		    CLE_NOT_FOUND;
+	}
+	ATF_CHECK_EQ(400, served);
+	ATF_CHECK_EQ(0, fake_used(&s.f));
+	fake_end(&s.f);
+}
+
 CASE(admission, "who is served is what the kernel says")
 {
 	struct rep_cl r;
@@ -179,6 +212,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, foreign);
 	ATF_TP_ADD_TC(tp, lists);
 	ATF_TP_ADD_TC(tp, malformed);
+	ATF_TP_ADD_TC(tp, garbage);
 	ATF_TP_ADD_TC(tp, admission);
 	ATF_TP_ADD_TC(tp, liar);
 	return atf_no_error();

@@ -67,6 +67,7 @@ CASE(reasons, "how a VM ended is told, with oom and a killed supervisor")
 	struct setup s;
 	struct cl_vm vm;
 	unsigned i;
+	int ring;
 
 	ct_begin(&s);
 	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -81,12 +82,15 @@ CASE(reasons, "how a VM ended is told, with oom and a killed supervisor")
 		ATF_CHECK_EQ(CLE_NONE, ct_removal(&s, s.wire, "web", 0).error);
 	}
 	ATF_REQUIRE_EQ(CLE_NONE, ct_start_web(&s).error);
+	ring = fcntl(s.f.slots[0].rings[0], F_DUPFD_CLOEXEC, 3);
+	ATF_CHECK_EQ(0, ring_closed(ring));
 	ATF_REQUIRE_EQ(0, kill(s.f.slots[0].pid, SIGKILL));
 	fd_close(&s.f.slots[0].conn);
 	fake_pump(&s.f, 200);
 	ATF_CHECK_EQ(0, fake_get(&s.f, s.wire, "web", &vm));
 	ATF_CHECK_EQ(VM_FAILED, vm.status);
 	ATF_CHECK_STREQ("its supervisor was killed", vm.reason);
+	ATF_CHECK_EQ(1, ring_closed(ring));
 	ATF_CHECK_EQ(0, fake_used(&s.f));
 	fake_end(&s.f);
 }
