@@ -74,7 +74,7 @@ check_tun(int fd, struct err *e)
 static int
 check_all(const struct net *n, const int *fds, struct err *e)
 {
-	struct stat ns;
+	struct stat ns = { 0 };
 
 	if (check_ns(n, fds[NSFD_NS], &ns, e) < 0 ||
 	    check_socket(fds[NSFD_ROUTE], NETLINK_ROUTE, &ns, e) < 0 ||
