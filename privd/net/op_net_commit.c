@@ -44,7 +44,7 @@ commit(struct net *n, void *buf, size_t size, struct err *e)
 	if (nft_commit(&t, &bad) < 0)
 		return err_step(e, STEP_HOST_RULES, errno,
 		    "the kernel refused object %u of the host's tables", bad);
-	if (readback(&n->nft, &t, e) < 0) {
+	if (readback(&n->nft, &t, 0, e) < 0) {
 		e->step = STEP_HOST_RULES;
 		e->code = EIO;
 		return -1;

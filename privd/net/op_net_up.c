@@ -62,7 +62,7 @@ rules_in(struct net *n, const struct vmnet *v, uint32_t slot,
 	if (nft_commit(&t, &bad) < 0)
 		return err_step(e, STEP_RULES, errno,
 		    "the kernel refused object %u", bad);
-	if (readback(&s, &t, e) < 0) {
+	if (readback(&s, &t, 1, e) < 0) {
 		e->step = STEP_RULES;
 		return -1;
 	}

@@ -19,7 +19,7 @@ struct cursor {
 	const unsigned char *pos, *end;
 	uint16_t type;		/* NFT_MSG_NEWCHAIN or NFT_MSG_NEWRULE */
 	uint8_t family;
-	const char *table;
+	const char *table;	/* NULL: all tables of all families */
 	unsigned seen;
 };
 
@@ -127,19 +127,31 @@ table_of(const struct nlmsghdr *h)
 	return nlm_str(nlm_find(a, len, NFTA_TABLE_NAME));
 }
 
+static uint8_t
+family_of(const struct nlmsghdr *h)
+{
+	const struct nfgenmsg *g = nlm_payload(h, sizeof(*g));
+
+	return g != NULL ? g->nfgen_family : NFPROTO_UNSPEC;
+}
+
+static int
+concerns(const struct cursor *c, const struct nlmsghdr *h)
+{
+	return c->table == NULL ||
+	    (family_of(h) == c->family && strcmp(table_of(h), c->table) == 0);
+}
+
 static const struct nlmsghdr *
 next_sent(struct cursor *c)
 {
 	const struct nlmsghdr *h;
-	const struct nfgenmsg *g;
 
 	while (c->pos < c->end) {
 		h = (const void *)c->pos;
 		c->pos += nl_align(h->nlmsg_len);
-		g = nlm_payload(h, sizeof(*g));
-		if (g != NULL && h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | c->type) &&
-		    g->nfgen_family == c->family &&
-		    strcmp(table_of(h), c->table) == 0)
+		if (h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | c->type) &&
+		    concerns(c, h))
 			return h;
 	}
 	return NULL;
@@ -150,14 +162,13 @@ compare(const struct nlmsghdr *got, void *arg)
 {
 	struct cursor *c = arg;
 	const struct nlmsghdr *want;
-	const struct nfgenmsg *g = nlm_payload(got, sizeof(*g));
 
-	if (g == NULL || g->nfgen_family != c->family ||
-	    strcmp(table_of(got), c->table) != 0)
+	if (!concerns(c, got))
 		return 0;
 	c->seen++;
 	want = next_sent(c);
-	if (want == NULL ||
+	if (want == NULL || family_of(want) != family_of(got) ||
+	    strcmp(table_of(want), table_of(got)) != 0 ||
 	    !(c->type == NFT_MSG_NEWRULE ? same_rule(want, got) :
 					   same_chain(want, got))) {
 		errno = EBADMSG;
@@ -185,7 +196,7 @@ one_kind(struct nlsock *s, const struct nft *sent, struct cursor *c)
 			(c->type == NFT_MSG_NEWRULE ? NFT_MSG_GETRULE :
 						      NFT_MSG_GETCHAIN),
 		    NLM_F_DUMP, &g, sizeof(g));
-		if (c->type == NFT_MSG_NEWRULE)
+		if (c->type == NFT_MSG_NEWRULE && c->table != NULL)
 			nlm_put_strz(b.h, NFTA_RULE_TABLE, c->table);
 		nl_end(&b);
 		if (nl_dump(&b, compare, c) == 0) {
@@ -200,33 +211,41 @@ one_kind(struct nlsock *s, const struct nft *sent, struct cursor *c)
 	return -1;
 }
 
+static int
+both_kinds(struct nlsock *s, const struct nft *sent, uint8_t family,
+    const char *table, struct err *e)
+{
+	struct cursor c;
+
+	memset(&c, 0, sizeof(c));
+	c.family = family;
+	c.table = table;
+	c.type = NFT_MSG_NEWCHAIN;
+	if (one_kind(s, sent, &c) < 0)
+		return err_set(e, errno,
+		    "chain %u of the rules is not as it was sent", c.seen);
+	c.type = NFT_MSG_NEWRULE;
+	if (one_kind(s, sent, &c) < 0)
+		return err_set(e, errno, "rule %u is not as it was sent",
+		    c.seen);
+	return 0;
+}
+
 int
-readback(struct nlsock *s, const struct nft *sent, struct err *e)
+readback(struct nlsock *s, const struct nft *sent, int alone, struct err *e)
 {
 	const unsigned char *p = sent->b.buf;
 	const unsigned char *end = sent->b.buf + sent->b.used;
 	const struct nlmsghdr *h;
-	const struct nfgenmsg *g;
-	struct cursor c;
 
+	if (alone)
+		return both_kinds(s, sent, NFPROTO_UNSPEC, NULL, e);
 	for (; p < end; p += nl_align(h->nlmsg_len)) {
 		h = (const void *)p;
-		if (h->nlmsg_type !=
-		    (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE))
-			continue;
-		g = nlm_payload(h, sizeof(*g));
-		memset(&c, 0, sizeof(c));
-		c.family = g->nfgen_family;
-		c.table = table_of(h);
-		c.type = NFT_MSG_NEWCHAIN;
-		if (one_kind(s, sent, &c) < 0)
-			return err_set(e, errno, "chains of table %s: %s",
-			    c.table, "not as they were sent");
-		c.type = NFT_MSG_NEWRULE;
-		if (one_kind(s, sent, &c) < 0)
-			return err_set(e, errno,
-			    "rule %u of table %s is not as it was sent",
-			    c.seen, c.table);
+		if (h->nlmsg_type ==
+			(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE) &&
+		    both_kinds(s, sent, family_of(h), table_of(h), e) < 0)
+			return -1;
 	}
 	return 0;
 }

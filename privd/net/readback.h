@@ -4,10 +4,12 @@
 
 #include "privd/net/nft.h"
 
-/* Ask the kernel for the chains and rules of every table made in the batch
- * *sent, and compare: number, order, chains, hooks, policies and each
- * expression with its data (counters excepted). 0, or -1 with *e (EBADMSG:
- * what is there is not what was sent). */
-int readback(struct nlsock *s, const struct nft *sent, struct err *e);
+/* Ask the kernel for its chains and rules and compare with the batch *sent:
+ * number, order, chains, hooks, policies and each expression with its data
+ * (counters excepted). alone: nothing else may be in that namespace;
+ * otherwise only the tables made in the batch are looked at. 0, or -1 with
+ * *e (EBADMSG: what is there is not what was sent). */
+int readback(struct nlsock *s, const struct nft *sent, int alone,
+    struct err *e);
 
 #endif

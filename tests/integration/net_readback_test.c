@@ -38,6 +38,9 @@ ATF_TC_BODY(differences, tc)
 		"nft flush chain netdev postern guard",
 		"nft delete table ip raw",
 	};
+	static const char foreign[] = "nft add table ip other;"
+	    "nft add chain ip other c '{ type filter hook forward priority"
+	    " -9; }'; nft add rule ip other c accept";
 	static unsigned char buf[128 << 10];
 	static struct sysconf conf;
 	static struct req_net_up rq;
@@ -55,20 +58,30 @@ ATF_TC_BODY(differences, tc)
 	ATF_REQUIRE_EQ(0, lab_run(-1, "ip link add tap0 type veth peer v0"));
 	ATF_REQUIRE_EQ(0, nlsock_init(&s, RH(socket(AF_NETLINK,
 	    SOCK_RAW | SOCK_CLOEXEC, NETLINK_NETFILTER))));
-	for (i = 0; i < sizeof(changes) / sizeof(changes[0]); i++) {
+	for (i = 0; i < 2 * sizeof(changes) / sizeof(changes[0]); i++) {
+		const char *change = changes[i / 2];
+		int alone = i % 2;
+
 		nft_begin(&t, &s, buf, sizeof(buf));
 		vmrules(&t, &v);
 		vmguard(&t);
 		ATF_REQUIRE_EQ(0, nft_commit(&t, NULL));
-		ATF_CHECK_EQ_MSG(0, readback(&s, &t, &e), "%s", e.msg);
-		ATF_REQUIRE_EQ_MSG(0, lab_run(-1, "%s", changes[i]), "%s",
-		    changes[i]);
+		ATF_CHECK_EQ_MSG(0, readback(&s, &t, alone, &e), "%s", e.msg);
+		ATF_REQUIRE_EQ_MSG(0, lab_run(-1, "%s", change), "%s",
+		    change);
 		memset(&e, 0, sizeof(e));
-		ATF_CHECK_EQ_MSG(-1, readback(&s, &t, &e), "%s", changes[i]);
-		ATF_CHECK_EQ_MSG(EBADMSG, e.code, "%s: %d", changes[i],
+		ATF_CHECK_EQ_MSG(-1, readback(&s, &t, alone, &e), "%s", change);
+		ATF_CHECK_EQ_MSG(EBADMSG, e.code, "%s: %d", change,
 		    e.code);
 		ATF_REQUIRE_EQ(0, lab_run(-1, "nft flush ruleset"));
 	}
+	/* another's table is no matter on the host, but is in a VM's */
+	nft_begin(&t, &s, buf, sizeof(buf));
+	vmrules(&t, &v);
+	ATF_REQUIRE_EQ(0, nft_commit(&t, NULL));
+	ATF_REQUIRE_EQ(0, lab_run(-1, "%s", foreign));
+	ATF_CHECK_EQ(0, readback(&s, &t, 0, &e));
+	ATF_CHECK_EQ(-1, readback(&s, &t, 1, &e));
 }
 
 ATF_TP_ADD_TCS(tp)
