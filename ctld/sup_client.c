@@ -33,6 +33,7 @@ struct sup {
 	struct vm_handle h;
 	char text[64];		/* of READY, said again after a reconnect */
 	int want_rings;
+	struct supreq_state held; /* an end that waits for the rings */
 	int retry_ms;
 	uint32_t seq;
 };
@@ -141,6 +142,28 @@ state_ok(const struct supreq_state *st)
 	    st->end <= END_VMM_ERROR && st->ready <= 1;
 }
 
+/* An end is told after the rings came: what was printed last is saved with
+ * it. It is said again after a reconnect, so holding it loses nothing. */
+static void
+tell_state(struct sup *s, const struct supreq_state *st)
+{
+	if (s->want_rings && st->state == SUP_ENDED)
+		s->held = *st;
+	else
+		s->ops->state(s->arg, st);
+}
+
+static void
+tell_held(struct sup *s)
+{
+	struct supreq_state st = s->held;
+
+	s->want_rings = 0;
+	memset(&s->held, 0, sizeof(s->held));
+	if (st.state == SUP_ENDED)
+		s->ops->state(s->arg, &st);
+}
+
 static int
 on_reply(struct sup *s, struct wire_msg *m)
 {
@@ -156,6 +179,8 @@ on_reply(struct sup *s, struct wire_msg *m)
 	if (r.code != 0) {
 		log_warn("vm=%u sup-op=%s err=%s", s->h.slot, row->name,
 		    strerror(r.code));
+		if (op == SUPOP_RINGS && s->want_rings)
+			tell_held(s);
 		return 0;
 	}
 	s->retry_ms = RETRY_MS;
@@ -165,11 +190,11 @@ on_reply(struct sup *s, struct wire_msg *m)
 			hello.wait_status, hello.ready };
 		if (hello.version > SUP_VERSION || !state_ok(&st))
 			return -1;
-		s->ops->state(s->arg, &st);
+		tell_state(s, &st);
 	} else if (op == SUPOP_RINGS && s->want_rings) {
-		s->want_rings = 0;
 		s->ops->rings(s->arg, fd_steal(&m->fds[0]),
 		    fd_steal(&m->fds[1]));
+		tell_held(s);
 	}
 	return 0;
 }
@@ -190,7 +215,7 @@ on_msg(void *arg, struct wire_msg *m)
 	memcpy(&st, m->body, sizeof(st));
 	if (!state_ok(&st))
 		return -1;
-	s->ops->state(s->arg, &st);
+	tell_state(s, &st);
 	return 0;
 }
 
@@ -284,6 +309,8 @@ sup_drain(struct sup *s)
 {
 	if (s != NULL && s->link != NULL)
 		link_drain(s->link);
+	if (s != NULL && s->held.state == SUP_ENDED)
+		tell_held(s); /* it ends without having sent them */
 }
 
 void

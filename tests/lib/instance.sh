@@ -216,6 +216,13 @@ role_pid()
 	role_pids | sed -n "s/ $1\$//p" | head -1
 }
 
+# other_role ROLE PID: it lives, in another process
+other_role()
+{
+	_now=$(role_pid "$1")
+	[ -n "$_now" ] && [ "$_now" != "$2" ]
+}
+
 # vm_pid SLOTGLOB sup|vmm: a process in a VM's leaf
 vm_pid()
 {
