@@ -12,7 +12,6 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/random.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -25,7 +24,6 @@
 #include "ctld/client/serve.h"
 
 #define CTLD_BUSY_MS 10000
-#define CHILD_DATA (64u << 20)
 
 static void
 refuse(int fd, enum admit why, uint32_t limit)
@@ -48,21 +46,6 @@ refuse(int fd, enum admit why, uint32_t limit)
 	(void)send(fd, text, (size_t)n + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
-static void
-limits(void)
-{
-	const struct rlimit none = { 0, 0 };
-	const struct rlimit files = { 64, 64 };
-	const struct rlimit data = { CHILD_DATA, CHILD_DATA };
-
-	if (setrlimit(RLIMIT_NPROC, &none) < 0 ||
-	    setrlimit(RLIMIT_FSIZE, &none) < 0 ||
-	    setrlimit(RLIMIT_CORE, &none) < 0 ||
-	    setrlimit(RLIMIT_NOFILE, &files) < 0 ||
-	    setrlimit(RLIMIT_DATA, &data) < 0)
-		fatal("rlimits");
-}
-
 /* The connection's own process, from fork to exit. */
 static void __attribute__((noreturn))
 child(const struct listener *l, int sock, int wire, uint32_t uid)
@@ -80,7 +63,6 @@ child(const struct listener *l, int sock, int wire, uint32_t uid)
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		fatal("getrandom");
 	json_object_seed(seed | 1); /* so that jansson opens no file for it */
-	limits();
 	l->confine();
 	conn_init(&s.c, CHILD_FD_SOCK, CHILD_FD_WIRE);
 	s.mountinfo = CHILD_FD_MOUNTS;

@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -17,9 +18,27 @@
 #include "common/sysconf.h"
 #include "ctld/client/listener.h"
 
+#define CHILD_DATA (64u << 20)
+
+static void
+limits(void)
+{
+	const struct rlimit none = { 0, 0 };
+	const struct rlimit files = { 64, 64 };
+	const struct rlimit data = { CHILD_DATA, CHILD_DATA };
+
+	if (setrlimit(RLIMIT_NPROC, &none) < 0 ||
+	    setrlimit(RLIMIT_FSIZE, &none) < 0 ||
+	    setrlimit(RLIMIT_CORE, &none) < 0 ||
+	    setrlimit(RLIMIT_NOFILE, &files) < 0 ||
+	    setrlimit(RLIMIT_DATA, &data) < 0)
+		fatal("rlimits");
+}
+
 static void
 confine_child(void)
 {
+	limits();
 	if (sandbox_load(CHILD_FD_FILTER, 1) < 0)
 		fatal("seccomp filter");
 }
