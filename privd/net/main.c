@@ -13,7 +13,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
+#include <linux/netlink.h>
 #include <linux/sockios.h>
 
 #include "common/fdutil.h"
@@ -38,8 +40,12 @@ open_sockets(struct net *n)
 	int ns CLEANUP_FD = -1;
 	struct stat st;
 
+	int diag = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+	    NETLINK_SOCK_DIAG);
+
 	if (nlsock_init(&n->route, NET_FD_ROUTE) < 0 ||
-	    nlsock_init(&n->nft, NET_FD_NFT) < 0)
+	    nlsock_init(&n->nft, NET_FD_NFT) < 0 || diag < 0 ||
+	    nlsock_init(&n->diag, diag) < 0)
 		fatal("the host's netlink sockets");
 	ns = ioctl(NET_FD_ROUTE, SIOCGSKNS);
 	if (ns < 0 || fstat(ns, &st) < 0)

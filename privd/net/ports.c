@@ -14,6 +14,7 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "policy/steps.h"
+#include "privd/net/hostport.h"
 #include "privd/net/ports.h"
 
 #define PORT_UNPRIVILEGED 1024
@@ -225,18 +226,31 @@ taken_by_vm(const struct net *n, const struct held_port *p)
 }
 
 static int
+look_below_1024(struct net *n, const struct held_port *p)
+{
+	int probe CLEANUP_FD = -1, taken = taken_by_vm(n, p);
+
+	if (!taken)
+		taken = hostport_taken(&n->diag, p->proto, p->addr, p->host);
+	if (taken < 0 && errno == ENOENT) {
+		log_warn("port %u: this kernel has no inet_diag to tell "
+			 "whether it is in use", p->host);
+		taken = 0;
+	}
+	if (taken > 0)
+		errno = EADDRINUSE;
+	if (taken != 0)
+		return -1;
+	/* is it an address of this host at all? */
+	probe = bound(IPPROTO_UDP, p->addr, 0);
+	return probe < 0 ? -1 : 0;
+}
+
+static int
 hold_one(struct net *n, struct held_port *p)
 {
-	int probe CLEANUP_FD = -1;
-
-	if (p->host < PORT_UNPRIVILEGED) {
-		if (taken_by_vm(n, p)) {
-			errno = EADDRINUSE;
-			return -1;
-		}
-		probe = bound(IPPROTO_UDP, p->addr, 0);
-		return probe < 0 ? -1 : 0;
-	}
+	if (p->host < PORT_UNPRIVILEGED)
+		return look_below_1024(n, p);
 	if (n->held >= HELD_MAX) {
 		errno = EMFILE;
 		return -1;

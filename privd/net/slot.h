@@ -38,7 +38,7 @@ struct vmnet {
 
 struct net {
 	const struct sysconf *c;
-	struct nlsock route, nft;	/* the host's */
+	struct nlsock route, nft, diag;	/* the host's */
 	int sys4, sys6;			/* the host's sysctl directories */
 	int front, jail;		/* wires */
 	int addr_watch;			/* tells of changed host addresses */

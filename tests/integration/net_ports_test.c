@@ -175,6 +175,50 @@ NH_CASE(conflicts, "a port in use is refused and named; nothing stays")
 	ATF_CHECK(strstr(buf, "8080 : 10.200.0.9 . 80") != NULL);
 }
 
+/* A TCP listener on every address of IPv6, and so of IPv4. */
+static int
+listener6(uint16_t port)
+{
+	struct sockaddr_in6 sin = { .sin6_family = AF_INET6,
+		.sin6_port = htons(port) };
+	int fd = RH(socket(AF_INET6, SOCK_STREAM | SOCK_CLOEXEC, 0));
+
+	RH(bind(fd, (const struct sockaddr *)&sin, sizeof(sin)));
+	RH(listen(fd, 1));
+	return fd;
+}
+
+NH_CASE(privileged, "below 1024, where net cannot bind, it asks the kernel")
+{
+	struct nh_vm v, w;
+	int udp, tcp;
+
+	nh_setup(&h, tc);
+	h.conf.fallback.port_lo = 1;
+	nh_run(&h);
+	nh_commit(&h);
+	udp = lab_udp(h.lab.host, 0x7f000001, 53);
+	tcp = listener6(80);
+	nh_vm(&v, 3, 77);
+	nh_port(&v, 0, 443, 443, IPPROTO_TCP);
+	nh_port(&v, 0, 53, 53, IPPROTO_UDP);
+	nh_fds(&h, &v);
+	ATF_CHECK_EQ(EADDRINUSE, nh_up(&h, &v));
+	ATF_CHECK_EQ(2, h.bad);
+	(void)close(udp);
+	v.req.ports[1].host = 80;
+	v.req.ports[1].proto = IPPROTO_TCP;
+	nh_fds(&h, &v);
+	ATF_CHECK_EQ(EADDRINUSE, nh_up(&h, &v));
+	(void)close(tcp);
+	nh_fds(&h, &v);
+	ATF_CHECK_EQ(0, nh_up(&h, &v));
+	nh_vm(&w, 4, 78);
+	nh_port(&w, 0, 80, 80, IPPROTO_TCP);
+	nh_fds(&h, &w);
+	ATF_CHECK_EQ(EADDRINUSE, nh_up(&h, &w));
+}
+
 NH_CASE(policy, "ports and lists outside the operator's policy are refused")
 {
 	struct nh_vm v;
@@ -250,6 +294,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, port_local);
 	ATF_TP_ADD_TC(tp, port_any);
 	ATF_TP_ADD_TC(tp, conflicts);
+	ATF_TP_ADD_TC(tp, privileged);
 	ATF_TP_ADD_TC(tp, policy);
 	ATF_TP_ADD_TC(tp, flows);
 	return atf_no_error();
