@@ -14,6 +14,7 @@
 #include "ctld/vm_start.h"
 
 #define STARTS_MAX 128u		/* in flight: their files are our descriptors */
+#define LIVE_MAX 2800u		/* four descriptors each, of our 16384 */
 #define RECORDS_MIN 16u		/* stopped VMs an owner may always keep */
 #define RECORDS_PER_VM 4u
 
@@ -35,6 +36,13 @@ may_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
 		    "VMs are kept; remove some with postern rm",
 		    (unsigned long long)records);
 		why->limit = records;
+		return -1;
+	}
+	if (vms->n >= LIVE_MAX && vm_live(vms) >= LIVE_MAX) {
+		fault_set(why, CLE_QUOTA, "vms",
+		    "%u VMs run on this node, which is all it can watch",
+		    LIVE_MAX);
+		why->limit = LIVE_MAX;
 		return -1;
 	}
 	if (vms->starting >= STARTS_MAX) {

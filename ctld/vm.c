@@ -137,11 +137,27 @@ vm_by_slot(struct vmtab *t, const struct vm_handle *h)
 unsigned
 vm_count(struct vmtab *t, uint32_t owner)
 {
+	struct vm key, *vm;
+	unsigned n = 0;
+
+	key.pub.owner = owner;
+	key.pub.name[0] = '\0';
+	/* an owner's stand together, whoever else has how many */
+	for (vm = RB_NFIND(vm_names, &t->names, &key);
+	     vm != NULL && vm->pub.owner == owner;
+	     vm = RB_NEXT(vm_names, &t->names, vm))
+		n++;
+	return n;
+}
+
+unsigned
+vm_live(struct vmtab *t)
+{
 	struct vm *vm;
 	unsigned n = 0;
 
-	RB_FOREACH(vm, vm_names, &t->names)
-		n += vm->pub.owner == owner;
+	RB_FOREACH(vm, vm_ids, &t->ids)
+		n += vm->phase != PH_IDLE;
 	return n;
 }
 

@@ -83,6 +83,7 @@ struct vm *vm_by_name(struct vmtab *t, uint32_t owner, const char *name);
 struct vm *vm_by_id(struct vmtab *t, const char *id);
 struct vm *vm_by_slot(struct vmtab *t, const struct vm_handle *h);
 unsigned vm_count(struct vmtab *t, uint32_t owner);
+unsigned vm_live(struct vmtab *t);	/* more than a record */
 int vm_is_id(const char *s);	/* "vm-" and 16 hex digits */
 
 /* One timer a VM: fn after ms, replacing what was set; ms < 0: none. */
