@@ -16,6 +16,18 @@
 
 #define KILL_PIDS 64
 
+int
+kill_all(const struct jail *j, struct slot *s, const char *leaf)
+{
+	struct cg_name n = slot_cg(s);
+	int k = cg_populated(&j->cg, &n, leaf);
+
+	if (k <= 0)
+		return k;
+	s->killed = 1;
+	return cg_kill(&j->cg, &n, leaf);
+}
+
 static int
 signal_as(uint32_t uid, uint32_t me, pid_t pid, int sig)
 {

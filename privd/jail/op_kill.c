@@ -13,7 +13,6 @@ op_kill(struct jail *j, struct op *o, const struct req_kill *req,
     struct rep_kill *rep)
 {
 	struct slot *s = slot_find(&j->slots, &o->m->h, &o->e);
-	struct cg_name n;
 	int r;
 
 	(void)rep;
@@ -24,9 +23,8 @@ op_kill(struct jail *j, struct op *o, const struct req_kill *req,
 		    req->how);
 	if (!s->has_cgroup)
 		return OP_DONE; /* there was never a process */
-	n = slot_cg(s);
 	r = req->how == KILL_TERM_VMM ? kill_term(j, s) :
-	    cg_kill(&j->cg, &n, req->how == KILL_VMM ? CG_VMM : NULL);
+	    kill_all(j, s, req->how == KILL_VMM ? CG_VMM : NULL);
 	if (r < 0)
 		return err_step(&o->e, STEP_KILL, errno, "cannot kill");
 	return OP_DONE;

@@ -211,7 +211,8 @@ op_spawn(struct jail *j, struct op *o, const struct req_spawn *req,
 	(void)rep;
 	if (s == NULL || spawn_check(req, &o->e) < 0)
 		return -1;
-	if (!s->has_cgroup || s->netns < 0 || s->spawning || s->pidfd >= 0)
+	if (!s->has_cgroup || s->netns < 0 || s->spawning || s->killed ||
+	    s->pidfd >= 0)
 		return err_step(&o->e, STEP_STATE, EBUSY,
 		    "not ready, or started already");
 	spawn_init(&sp);

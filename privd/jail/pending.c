@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "policy/steps.h"
 #include "privd/jail/dispatch.h"
+#include "privd/jail/kill.h"
 #include "privd/jail/pending.h"
 #include "privd/jail/spawn.h"
 
@@ -88,11 +89,9 @@ finish(struct jail *j, struct pending *p)
 static void
 fail(struct jail *j, struct pending *p, uint16_t step, int code)
 {
-	struct cg_name n = slot_cg(p->slot);
-
 	(void)err_step(&p->e, step, code, "start failed");
 	fd_close(&p->sync);
-	if (cg_kill(&j->cg, &n, NULL) < 0)
+	if (kill_all(j, p->slot, NULL) < 0)
 		log_err("op=spawn vm=%u: cannot kill: %s", p->slot->slot,
 		    strerror(errno));
 	p->deadline = now_ms() + UNDO_MS;

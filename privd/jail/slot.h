@@ -33,6 +33,7 @@ struct slot {
 	uint8_t has_cgroup;
 	uint8_t spawning;	/* SPAWN is not answered yet */
 	uint8_t child;		/* pidfd is of our own child */
+	uint8_t killed;		/* its cgroups were: see kill_all() */
 	int netns;
 	int pidfd;		/* of S, which becomes vmsup */
 	struct image kernel, initrd;

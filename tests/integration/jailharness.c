@@ -88,6 +88,7 @@ jh_run(struct jh *j)
 	int k[JAIL_FD_END - RFD_CONF], front[2], net[2];
 	unsigned i;
 
+	memset(k, -1, sizeof(k));
 	RH(wire_pair(front));
 	RH(wire_pair(net));
 	k[RFD_CONF - 3] = rh_conf_fd(&j->conf);
@@ -202,20 +203,41 @@ jh_attest(struct jh *j, uint32_t slot, uint64_t gen, uid_t uid)
 	return r;
 }
 
-int
-jh_net(struct jh *j, uint32_t slot, uint64_t gen)
+static int
+take_net(struct jh *j, uint32_t slot, uint64_t gen, struct wire_msg *m)
 {
 	struct req_ns_make q = { .mode = NET_NAT };
-	static struct wire_msg m;
-	struct ifreq r;
 	int code;
 
 	code = jh_call(j, PRIVOP_NS_MAKE, slot, gen, &q, NULL, 0, NULL, NULL);
 	if (code != 0)
 		return code;
-	if (wire_recv(j->net, &m) != 1 || m.h.type != PRIVOP_NS_FDS ||
-	    m.nfds != NSFD_N || m.h.slot != slot || m.h.generation != gen)
+	if (wire_recv(j->net, m) != 1 || m->h.type != PRIVOP_NS_FDS ||
+	    m->nfds != NSFD_N || m->h.slot != slot || m->h.generation != gen)
 		rh_die("net was not told before the answer");
+	return 0;
+}
+
+int
+jh_net_no_tap(struct jh *j, uint32_t slot, uint64_t gen)
+{
+	static struct wire_msg m;
+	int code = take_net(j, slot, gen, &m);
+
+	if (code == 0)
+		wire_drop_fds(&m);
+	return code;
+}
+
+int
+jh_net(struct jh *j, uint32_t slot, uint64_t gen)
+{
+	static struct wire_msg m;
+	struct ifreq r;
+	int code = take_net(j, slot, gen, &m);
+
+	if (code != 0)
+		return code;
 	memset(&r, 0, sizeof(r));
 	(void)strlcpy(r.ifr_name, "tap0", sizeof(r.ifr_name));
 	r.ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR;

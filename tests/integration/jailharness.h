@@ -49,6 +49,7 @@ int jh_answer(struct jh *j, uint32_t seq, void *rep, int *out);
 /* ---- the usual steps; each 0 or errno */
 int jh_attest(struct jh *j, uint32_t slot, uint64_t gen, uid_t uid);
 int jh_net(struct jh *j, uint32_t slot, uint64_t gen); /* with a TAP */
+int jh_net_no_tap(struct jh *j, uint32_t slot, uint64_t gen);
 int jh_limits(struct jh *j, uint32_t slot, uint64_t gen, uint32_t mib);
 int jh_image(struct jh *j, uint32_t slot, uint64_t gen, uint32_t kind,
     uint32_t index, int ro, int rw);
