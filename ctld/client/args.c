@@ -294,6 +294,9 @@ one_port(const json_t *o, const char *at, struct net_port *p,
 		    "missing; say 1 to 65535");
 	if (addr[0] != '\0' && value_ipv4(addr, &p->addr) < 0)
 		return arg_bad(e, at, "address", "not an IPv4 address");
+	/* 0.0.0.0 was said; net takes 0 for "nothing was said" */
+	if (addr[0] != '\0' && p->addr == 0)
+		p->addr = NET_ADDR_ANY;
 	p->host = (uint16_t)host;
 	p->guest = (uint16_t)guest;
 	return 0;

@@ -115,7 +115,9 @@ shape_ports(const struct net_port *p, unsigned n)
 			    json_string("udp"));
 		if (p[i].addr != 0)
 			(void)json_object_set_new(o, "address",
-			    addr_or_null(p[i].addr));
+			    p[i].addr == NET_ADDR_ANY ?
+				json_string("0.0.0.0") :
+				addr_or_null(p[i].addr));
 		(void)json_array_append_new(list, o);
 	}
 	return list;

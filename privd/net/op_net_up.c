@@ -37,9 +37,15 @@ net_up_check(const struct net *n, uint32_t owner, struct req_net_up *rq,
 		return err_field(e, "ports", EINVAL,
 		    "a VM without a network publishes no ports");
 	}
-	if (ports_check(n->c, owner, rq, bad, e) < 0)
+	if (ports_check(n->c, owner, rq, bad, e) < 0) {
+		e->step = STEP_PORT;
 		return -1;
-	return allow_check(n->c, rq, bad, e);
+	}
+	if (allow_check(n->c, rq, bad, e) < 0) {
+		e->step = STEP_ALLOW;
+		return -1;
+	}
+	return 0;
 }
 
 static int

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "common/vmfd.h"
+#include "policy/steps.h"
 #include "tests/integration/netharness.h"
 
 static struct nh h;
@@ -232,10 +233,12 @@ NH_CASE(policy, "ports and lists outside the operator's policy are refused")
 	v.req.ports[0].host = 80;
 	ATF_CHECK_EQ(EACCES, nh_up(&h, &v));
 	ATF_CHECK_EQ(1, h.bad);
+	ATF_CHECK_EQ(STEP_PORT, h.step);
 	v.req.ports[0].host = 8080;
 	nh_allow(&v, IPPROTO_TCP, 0x0a000000, 8, 443);
 	ATF_CHECK_EQ(EACCES, nh_up(&h, &v));
 	ATF_CHECK_EQ(128, h.bad);
+	ATF_CHECK_EQ(STEP_ALLOW, h.step);
 	v.req.allow[0].addr = 0x08080800;
 	ATF_CHECK_EQ(EINVAL, nh_up(&h, &v));
 	v.req.allow[0].prefix = 24;
