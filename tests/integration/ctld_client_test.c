@@ -2,22 +2,14 @@
 /*
  * Clients: what the real ctld, confined as in service, tells whom.
  */
-#include <errno.h>
-#include <fcntl.h>
-#include <sched.h>
-#include <signal.h>
-#include <stdio.h>
+#include <poll.h>
 #include <string.h>
-#include <sys/mount.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <bsd/stdlib.h>
 #include <bsd/string.h>
 
-#include "common/fdutil.h"
-#include "common/ring.h"
 #include "tests/lib/ctldrun.h"
 
 CASE(foreign, "a foreign and an absent VM answer alike")
@@ -129,6 +121,16 @@ CASE(malformed, "a malformed record ends that wire and no other")
 	fake_end(&s.f);
 }
 
+/* Wait until ctld has closed the supervisor's wire. */
+static int
+wire_hangup(struct setup *s)
+{
+	struct pollfd p = { .fd = s->f.slots[0].conn, .events = POLLRDHUP };
+
+	return poll(&p, 1, 2000) == 1 &&
+	    (p.revents & (POLLHUP | POLLRDHUP)) != 0 ? 0 : -1;
+}
+
 /* Right lengths, wrong everything else; each on a wire of its own. */
 CASE(garbage, "records of random bytes end their wire at most")
 {
@@ -159,6 +161,45 @@ CASE(garbage, "records of random bytes end their wire at most")
 	ATF_CHECK_EQ(400, served);
 	ATF_CHECK_EQ(0, fake_used(&s.f));
 	fake_end(&s.f);
+}
+
+CASE(bad_supervisor, "a supervisor that babbles loses its wire, no more")
+{
+	struct supreq_state st = { .state = 99 };
+	struct wire_hdr h = { .type = SUPOP_STATE };
+	struct setup s;
+	unsigned i;
+
+	ct_begin(&s);
+	ATF_REQUIRE_EQ(CLE_NONE, ct_start_web(&s).error);
+	for (i = 0; i < 4; i++) {
+		st.state = i == 0 ? 99 : SUP_RUNNING;
+		st.end = i == 1 ? 99 : END_UNKNOWN;
+		st.ready = i == 2 ? 2 : 0;
+		h.slot = i == 3 ? 1 : 0;
+		ATF_REQUIRE(s.f.slots[0].conn >= 0);
+		ATF_REQUIRE_EQ(0, wire_send(s.f.slots[0].conn, &h, &st,
+		    sizeof(st), NULL, 0));
+		ATF_REQUIRE_EQ(0, wire_hangup(&s));
+		fake_pump(&s.f, 200); /* it comes back */
+		ATF_CHECK_EQ(VM_RUNNING, ct_status(&s, "web"));
+	}
+	ATF_CHECK_EQ(CLE_NONE, ct_stop(&s, s.wire, "web").error);
+	fake_end(&s.f);
+}
+
+CASE(bad_front, "a front end that answers nonsense: all start anew")
+{
+	struct rep_kill rep = { .r.code = 0 };
+	struct wire_hdr h = { .type = PRIVOP_KILL | WIRE_REPLY, .seq = 9999 };
+	struct setup s;
+	int ws = 0;
+
+	ct_begin(&s);
+	ATF_REQUIRE_EQ(0, wire_send(s.f.front, &h, &rep, sizeof(rep), NULL,
+	    0));
+	ATF_REQUIRE_EQ(s.f.ctld, waitpid(s.f.ctld, &ws, 0));
+	ATF_CHECK(WIFEXITED(ws) && WEXITSTATUS(ws) == 1);
 }
 
 CASE(admission, "who is served is what the kernel says")
@@ -213,6 +254,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, lists);
 	ATF_TP_ADD_TC(tp, malformed);
 	ATF_TP_ADD_TC(tp, garbage);
+	ATF_TP_ADD_TC(tp, bad_supervisor);
+	ATF_TP_ADD_TC(tp, bad_front);
 	ATF_TP_ADD_TC(tp, admission);
 	ATF_TP_ADD_TC(tp, liar);
 	return atf_no_error();

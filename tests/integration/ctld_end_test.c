@@ -3,15 +3,10 @@
  * Ends of VMs and of ctld itself: what the real ctld, confined as in service,
  * records, takes apart and adopts.
  */
-#include <errno.h>
 #include <fcntl.h>
-#include <sched.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mount.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 #include <bsd/string.h>

@@ -6,18 +6,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
-#include <signal.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
-#include <bsd/string.h>
 
-#include "common/fdutil.h"
-#include "common/ring.h"
 #include "tests/lib/ctldrun.h"
 
 CASE(start_stop, "a start asks in order, a stop leaves nothing")
