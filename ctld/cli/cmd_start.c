@@ -303,6 +303,20 @@ wait_tcp(struct cli *c, const struct start *s, const char *what,
 	return EX_DONE;
 }
 
+static void
+print_notes(const json_t *notes)
+{
+	const char *s;
+	size_t i;
+
+	for (i = 0; i < json_array_size(notes); i++) {
+		s = json_string_value(json_array_get(notes, i));
+		(void)fputs("note: ", stderr);
+		text_str(stderr, s != NULL ? s : "?");
+		(void)putc('\n', stderr);
+	}
+}
+
 static int
 call(struct cli *c, struct start *s, const char *what)
 {
@@ -334,6 +348,7 @@ call(struct cli *c, struct start *s, const char *what)
 	} else if (r == EX_DONE) {
 		text_str(stdout, what);
 		(void)puts(" is running");
+		print_notes(json_object_get(out, "notes"));
 	}
 	json_decref(out);
 	return r;

@@ -48,7 +48,7 @@ refuse(int fd, enum admit why, uint32_t limit)
 
 /* The connection's own process, from fork to exit. */
 static void __attribute__((noreturn))
-child(const struct listener *l, int sock, int wire, uint32_t uid)
+child(struct listener *l, int sock, int wire, uint32_t uid)
 {
 	static struct serve s;
 	const int keep[] = { sock, wire, l->mountinfo, l->filter };
@@ -63,6 +63,11 @@ child(const struct listener *l, int sock, int wire, uint32_t uid)
 	if (getrandom(&seed, sizeof(seed), 0) != (ssize_t)sizeof(seed))
 		fatal("getrandom");
 	json_object_seed(seed | 1); /* so that jansson opens no file for it */
+	s.dns = l->conf->dns;
+	/* who else is served, and with which ceilings, is none of its
+	 * business, nor of whoever takes it over */
+	explicit_bzero(l->conf, sizeof(*l->conf));
+	explicit_bzero(&l->conns, sizeof(l->conns));
 	l->confine();
 	conn_init(&s.c, CHILD_FD_SOCK, CHILD_FD_WIRE);
 	s.mountinfo = CHILD_FD_MOUNTS;

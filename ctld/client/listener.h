@@ -16,7 +16,7 @@ struct listener {
 	int mountinfo;
 	int filter;		/* sealed memfd for the children, or -1 */
 	int signals;		/* signalfd: SIGCHLD (listener_run's own) */
-	const struct sysconf *conf;
+	struct sysconf *conf;	/* wiped in the children */
 	/* Called in the child with CHILD_FD_FILTER in place; must not return
 	 * unless the child is confined. */
 	void (*confine)(void);

@@ -18,6 +18,7 @@ struct serve {
 	struct conn c;
 	int mountinfo;		/* /proc/self/mountinfo, opened beforehand */
 	uint32_t uid;		/* the client's, by SO_PEERCRED */
+	uint32_t dns;		/* the guests' resolver, 0: none */
 	uint32_t seq;
 	int more, oneway;	/* of the call at hand */
 	int end;		/* no further call on this connection */

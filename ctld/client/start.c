@@ -355,6 +355,19 @@ config(struct spec *sp)
 	return 0;
 }
 
+/* What works otherwise than its caller may think. */
+static json_t *
+notes(const struct serve *s, const struct clreq_start *q)
+{
+	json_t *list = json_array();
+
+	if (s->dns == 0 && q->net == NET_NAT && q->net_up.nallow > 0)
+		(void)json_array_append_new(list,
+		    json_string("names will not resolve in the guest: the "
+			"operator has set no dns in postern.conf"));
+	return list;
+}
+
 int
 method_start(struct serve *s, const json_t *params, struct rep_cl *e)
 {
@@ -383,5 +396,8 @@ method_start(struct serve *s, const json_t *params, struct rep_cl *e)
 		s->end = s->c.dead = 1;
 		return 0;
 	}
-	return reply(s, json_pack("{s:o}", "vm", shape_vm(&r->vm)), 0);
+	return reply(s,
+	    json_pack("{s:o,s:o}", "vm", shape_vm(&r->vm), "notes",
+		notes(s, &sp.q)),
+	    0);
 }

@@ -172,8 +172,8 @@ main(int argc, char *argv[])
 	confine();
 	sysconf_default(&c);
 	memset(&extra, 0, sizeof(extra));
-	if (conf_read(etc, argv[1], strcmp(argv[2], "1") == 0, &texts, &e) <
-		0 ||
+	if (conf_read(etc, argv[1], strcmp(argv[2], "1") == 0, 0, &texts,
+		&e) < 0 ||
 	    conf_parse(&texts, &c, &extra, &e) < 0 ||
 	    default_users(&c, &e) < 0 || members(&c, &extra, &e) < 0)
 		fatalx("%s", e.msg);

@@ -39,10 +39,11 @@ struct conf_extra {
 
 /* Read NAME and then NAME.d's *.conf, in the order of their names, beneath
  * the directory etc. A missing NAME is an error unless missing_ok; without
- * the directory (etc < 0) everything is missing. Files that somebody else
- * could have written are refused. 0 or -1; free with conf_free(). */
-int conf_read(int etc, const char *name, int missing_ok, struct conf_texts *t,
-    struct err *e);
+ * the directory (etc < 0) everything is missing. Files that others than root
+ * and the user `owner` could have written are refused. 0 or -1; free with
+ * conf_free(). */
+int conf_read(int etc, const char *name, int missing_ok, uint32_t owner,
+    struct conf_texts *t, struct err *e);
 void conf_free(struct conf_texts *t);
 
 /* Apply all texts to *c (defaults already in it) and *x (zeroed). 0 or -1. */

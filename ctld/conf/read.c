@@ -18,12 +18,13 @@
 #include "ctld/conf/parse.h"
 
 static int
-check_file(const struct stat *st, const char *name, struct err *e)
+check_file(const struct stat *st, const char *name, uint32_t owner,
+    struct err *e)
 {
 	if (!S_ISREG(st->st_mode))
 		return err_set(e, EINVAL, "%s: not a regular file; remove it",
 		    name);
-	if (st->st_uid != 0 && st->st_uid != geteuid())
+	if (st->st_uid != 0 && st->st_uid != owner)
 		return err_set(e, EPERM,
 		    "%s: owned by uid %u; chown it to root", name,
 		    st->st_uid);
@@ -39,8 +40,8 @@ check_file(const struct stat *st, const char *name, struct err *e)
 /* Add dirfd/path to the list under the name shown. 0 or -1 (ENOENT alone is
  * left to the caller to judge). */
 static int
-read_one(int dirfd, const char *path, const char *name, struct conf_texts *t,
-    struct err *e)
+read_one(int dirfd, const char *path, const char *name, uint32_t owner,
+    struct conf_texts *t, struct err *e)
 {
 	int fd CLEANUP_FD = -1;
 	struct conf_text *f;
@@ -56,7 +57,7 @@ read_one(int dirfd, const char *path, const char *name, struct conf_texts *t,
 		    strerror(errno));
 	if (fstat(fd, &st) < 0)
 		return err_set(e, errno, "%s: %s", name, strerror(errno));
-	if (check_file(&st, name, e) < 0)
+	if (check_file(&st, name, owner, e) < 0)
 		return -1;
 	f = &t->file[t->n];
 	f->len = (size_t)st.st_size;
@@ -88,7 +89,8 @@ by_bytes(const struct dirent **a, const struct dirent **b)
 }
 
 static int
-read_dir(int etc, const char *dir, struct conf_texts *t, struct err *e)
+read_dir(int etc, const char *dir, uint32_t owner, struct conf_texts *t,
+    struct err *e)
 {
 	int fd CLEANUP_FD = openat(etc, dir,
 	    O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -107,7 +109,7 @@ read_dir(int etc, const char *dir, struct conf_texts *t, struct err *e)
 		(void)snprintf(name, sizeof(name), "%s/%s", dir,
 		    list[i]->d_name);
 		if (r == 0)
-			r = read_one(fd, list[i]->d_name, name, t, e);
+			r = read_one(fd, list[i]->d_name, name, owner, t, e);
 		free(list[i]);
 	}
 	free(list);
@@ -115,8 +117,8 @@ read_dir(int etc, const char *dir, struct conf_texts *t, struct err *e)
 }
 
 int
-conf_read(int etc, const char *name, int missing_ok, struct conf_texts *t,
-    struct err *e)
+conf_read(int etc, const char *name, int missing_ok, uint32_t owner,
+    struct conf_texts *t, struct err *e)
 {
 	char dir[128];
 
@@ -126,12 +128,12 @@ conf_read(int etc, const char *name, int missing_ok, struct conf_texts *t,
 			return 0;
 		return err_set(e, ENOENT, "%s: no such directory", name);
 	}
-	if (read_one(etc, name, name, t, e) < 0 &&
+	if (read_one(etc, name, name, owner, t, e) < 0 &&
 	    !(missing_ok && e->code == ENOENT))
 		return -1;
 	if (snprintf(dir, sizeof(dir), "%s.d", name) >= (int)sizeof(dir))
 		return err_set(e, ENAMETOOLONG, "%s: name too long", name);
-	return read_dir(etc, dir, t, e);
+	return read_dir(etc, dir, owner, t, e);
 }
 
 void

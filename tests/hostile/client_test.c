@@ -6,6 +6,7 @@
  * client is served: that is the point.
  */
 #include <atf-c.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <jansson.h>
@@ -22,6 +23,7 @@
 #include <unistd.h>
 #include <bsd/string.h>
 
+#include "config.h"
 #include "common/fdutil.h"
 #include "tests/lib/fakectld.h"
 
@@ -538,6 +540,101 @@ ATF_TC_BODY(not_a_member, tc)
 	ATF_CHECK_EQ(0, st);
 }
 
+/* A line of /proc/PID/status, without its name; "" when there is none. */
+static void
+status_line(const char *pid, const char *key, char *buf, size_t size)
+{
+	char path[64], line[256];
+	FILE *f;
+
+	buf[0] = '\0';
+	(void)snprintf(path, sizeof(path), "/proc/%s/status", pid);
+	if ((f = fopen(path, "r")) == NULL)
+		return;
+	while (fgets(line, sizeof(line), f) != NULL) {
+		if (strncmp(line, key, strlen(key)) == 0)
+			(void)strlcpy(buf, line + strlen(key), size);
+	}
+	(void)fclose(f);
+}
+
+static unsigned
+entries(const char *pid, const char *what)
+{
+	char path[64];
+	struct dirent *d;
+	unsigned n = 0;
+	DIR *dir;
+
+	(void)snprintf(path, sizeof(path), "/proc/%s/%s", pid, what);
+	if ((dir = opendir(path)) == NULL)
+		return 0;
+	while ((d = readdir(dir)) != NULL)
+		n += d->d_name[0] != '.';
+	(void)closedir(dir);
+	return n;
+}
+
+/* The pid, as text, of the process that serves the only connection. */
+static void
+find_conn(char *pid, size_t size)
+{
+	char name[64], uid[64];
+	DIR *proc = opendir("/proc");
+	struct dirent *d;
+
+	pid[0] = '\0';
+	while ((d = readdir(proc)) != NULL) {
+		status_line(d->d_name, "Name:", name, sizeof(name));
+		status_line(d->d_name, "Uid:", uid, sizeof(uid));
+		if (strcmp(name, "\tctld-conn\n") == 0 &&
+		    strcmp(uid, "\t61005\t61005\t61005\t61005\n") == 0)
+			(void)strlcpy(pid, d->d_name, size);
+	}
+	(void)closedir(proc);
+}
+
+ATF_TC(confined);
+ATF_TC_HEAD(confined, tc)
+{
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(confined, tc)
+{
+	static const char *const none[] = { "CapInh:", "CapPrm:", "CapEff:",
+		"CapBnd:", "CapAmb:" };
+	char pid[32], text[64];
+	size_t i;
+	int fd;
+
+	(void)tc;
+#ifdef WITH_SANITIZERS
+	atf_tc_skip("sanitizers' runtime cannot be confined");
+#endif
+	(void)serve_as(getuid());
+	fd = dial();
+	say(fd, "{\"method\":\"org.varlink.service.GetInfo\"}");
+	json_decref(hear(fd, 4000));
+	find_conn(pid, sizeof(pid));
+	ATF_REQUIRE(pid[0] != '\0');
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++) {
+		status_line(pid, none[i], text, sizeof(text));
+		ATF_CHECK_STREQ_MSG("\t0000000000000000\n", text, "%s",
+		    none[i]);
+	}
+	status_line(pid, "NoNewPrivs:", text, sizeof(text));
+	ATF_CHECK_STREQ("\t1\n", text);
+	status_line(pid, "Seccomp:", text, sizeof(text));
+	ATF_CHECK_STREQ("\t2\n", text);
+	status_line(pid, "Seccomp_filters:", text, sizeof(text));
+	ATF_CHECK_MSG(atoi(text) >= 2, "%s filters", text);
+	status_line(pid, "Groups:", text, sizeof(text));
+	ATF_CHECK_STREQ("\t \n", text);
+	/* 0-2, the client, ctld, mountinfo */
+	ATF_CHECK_EQ(6, entries(pid, "fd"));
+	(void)close(fd);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, ordinary);
@@ -553,5 +650,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, logs_follow);
 	ATF_TP_ADD_TC(tp, ctld_ends);
 	ATF_TP_ADD_TC(tp, not_a_member);
+	ATF_TP_ADD_TC(tp, confined);
 	return atf_no_error();
 }

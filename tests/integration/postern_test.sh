@@ -146,6 +146,8 @@ start_files_body()
 	on 0 -o 'match:"ports":\[\{"host":8080,"guest":80\},\{"host":53,"guest":53,"proto":"udp","address":"127.0.0.1"\}\]' \
 	    -- start web --json --kernel kernel -p 8080:80 \
 	    -p 127.0.0.1:53:53/udp
+	on 0 -o ignore -e 'match:^note: names will not resolve' \
+	    -- start web --kernel kernel --allow tcp:192.0.2.0/24:443
 	on 1 -e 'match:--kernel: missing' -- start web
 	on 1 -e 'match:kernel: nothere: No such file' \
 	    -- start web --kernel nothere

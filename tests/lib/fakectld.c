@@ -299,7 +299,7 @@ unconfined(void)
 
 /* The listener's code in this process, as a test may run it without root. */
 static void
-listen_here(int ctld, int sock, const struct sysconf *c)
+listen_here(int ctld, int sock, struct sysconf *c)
 {
 	struct listener l = { .ctld = ctld, .sock = sock, .filter = -1,
 		.conf = c, .confine = unconfined };

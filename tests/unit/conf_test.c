@@ -242,46 +242,53 @@ ATF_TC_BODY(files, tc)
 	struct conf_extra x = { 0 };
 	struct sysconf c;
 	struct err e = { 0 };
+	uint32_t me = getuid();
 	int fd, dir;
 
 	(void)tc;
 	dir = open(".", O_RDONLY | O_DIRECTORY);
-	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 0, &t, &e));
+	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 0, me, &t, &e));
 	ATF_CHECK(strstr(e.msg, "postern.conf") != NULL);
-	ATF_CHECK_EQ(0, conf_read(dir, "postern.conf", 1, &t, &e));
+	ATF_CHECK_EQ(0, conf_read(dir, "postern.conf", 1, me, &t, &e));
 	ATF_CHECK_EQ(0, t.n);
-	ATF_CHECK_EQ(0, conf_read(-1, "postern.conf", 1, &t, &e));
-	ATF_CHECK_EQ(-1, conf_read(-1, "postern.conf", 0, &t, &e));
+	ATF_CHECK_EQ(0, conf_read(-1, "postern.conf", 1, me, &t, &e));
+	ATF_CHECK_EQ(-1, conf_read(-1, "postern.conf", 0, me, &t, &e));
 	atf_utils_create_file("postern.conf", "[vms]\nslots = 64\n");
 	ATF_REQUIRE_EQ(0, mkdir("postern.conf.d", 0755));
 	atf_utils_create_file("postern.conf.d/20-b.conf", "[vms]\nslots=256\n");
 	atf_utils_create_file("postern.conf.d/10-a.conf", "[vms]\nslots=128\n");
 	atf_utils_create_file("postern.conf.d/30-c.conf~", "nonsense");
-	ATF_REQUIRE_EQ(0, conf_read(dir, "postern.conf", 0, &t, &e));
+	ATF_REQUIRE_EQ(0, conf_read(dir, "postern.conf", 0, me, &t, &e));
 	ATF_REQUIRE_EQ(3, t.n);
 	ATF_CHECK_STREQ("postern.conf.d/10-a.conf", t.file[1].name);
 	sysconf_default(&c);
 	ATF_CHECK_EQ(0, conf_parse(&t, &c, &x, &e));
 	ATF_CHECK_EQ(256, c.slots);
 	conf_free(&t);
+	if (me != 0) {
+		ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, 0, &t,
+		    &e));
+		ATF_CHECK(strstr(e.msg, "chown it to root") != NULL);
+		conf_free(&t);
+	}
 	ATF_REQUIRE_EQ(0, chmod("postern.conf", 0666));
-	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, &t, &e));
+	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, me, &t, &e));
 	ATF_CHECK(strstr(e.msg, "chmod go-w") != NULL);
 	conf_free(&t);
 	ATF_REQUIRE_EQ(0, unlink("postern.conf"));
 	ATF_REQUIRE_EQ(0, mkfifo("postern.conf", 0644));
-	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, &t, &e));
+	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, me, &t, &e));
 	ATF_CHECK(strstr(e.msg, "regular") != NULL);
 	conf_free(&t);
 	ATF_REQUIRE_EQ(0, unlink("postern.conf"));
 	fd = open("postern.conf", O_CREAT | O_WRONLY, 0644);
 	ATF_REQUIRE_EQ(3, write(fd, "a\0b", 3));
 	(void)close(fd);
-	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, &t, &e));
+	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, me, &t, &e));
 	ATF_CHECK(strstr(e.msg, "NUL") != NULL);
 	conf_free(&t);
 	ATF_REQUIRE_EQ(0, truncate("postern.conf", CONF_FILE_MAX + 1));
-	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, &t, &e));
+	ATF_CHECK_EQ(-1, conf_read(dir, "postern.conf", 1, me, &t, &e));
 	conf_free(&t);
 }
 
