@@ -25,8 +25,9 @@ enum {	/* net; chrooted into a detached empty file system */
 	NET_FD_NFT,		/* host's NETLINK_NETFILTER socket */
 	NET_FD_SYS4,		/* O_PATH of the host's /proc/sys/net/ipv4 */
 	NET_FD_SYS6,		/* or closed: a host without IPv6 */
-	NET_FD_WASOFF,		/* open: IPv4 forwarding was off before us, so
-				   nothing but our traffic may be forwarded */
+	NET_FD_WASOFF,		/* open: IPv4 forwarding was off before us; net
+				   switches it on once its table drops all but
+				   our traffic */
 	NET_FD_LOCK,
 	NET_FD_END
 };

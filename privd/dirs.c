@@ -139,13 +139,22 @@ make_root_dir(const char *path, struct err *e)
 int
 dirs_run(struct starter *s, struct err *e)
 {
+	int i, fd;
+
 	s->lock = s->ledger = s->listen = -1;
 	s->ctld_run = s->ctld_state = -1;
-	s->run_dir = make_root_dir(s->conf.run_dir, e);
-	if (s->run_dir < 0)
-		return -1;
 	s->libexec = dir_trusted(s->conf.libexec_dir, e);
-	return s->libexec < 0 ? -1 : 0;
+	if (s->libexec < 0)
+		return -1;
+	/* nothing is made for a daemon that could not run */
+	for (i = 0; i < ROLE_END; i++) {
+		fd = program_open(s->libexec, roles[i].program, e);
+		if (fd < 0)
+			return -1;
+		fd_close(&fd);
+	}
+	s->run_dir = make_root_dir(s->conf.run_dir, e);
+	return s->run_dir < 0 ? -1 : 0;
 }
 
 int

@@ -120,9 +120,9 @@ down(struct starter *s)
 	if (n < 0)
 		return told(n, &e);
 	if (n > 0) {
-		log_err("nothing undone: %d VM%s of instance %s still run; "
-		    "start the daemon and say postern stop --all", n,
-		    n == 1 ? "" : "s", s->conf.instance);
+		log_err("nothing undone: instance %s still has VMs (%d); "
+		    "start the daemon and say postern stop --all",
+		    s->conf.instance, n);
 		return 1;
 	}
 	bad |= told(tables_down(s, &e), &e);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs as root in the starter. Switches IPv4 forwarding on and remembers, on
- * disk and before it, every value that the kernel changes along with it, so
- * that `privd -D` can put each back. Interfaces that were made since then are
- * not in the list and keep what the switch gives them.
+ * Runs as root in the starter. Where IPv4 forwarding is off, remembers on
+ * disk every value that the kernel changes along with the switch, so that
+ * `privd -D` can put each back. The switch itself is net's, after its table is
+ * in: at no moment does the host forward anybody else's packets. Interfaces
+ * that were made since then are not in the list and keep what the switch gives
+ * them.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -116,7 +118,7 @@ saved_open(int run_dir)
 }
 
 int
-forward_on(int run_dir, int *was_off, struct err *e)
+forward_save(int run_dir, int *was_off, struct err *e)
 {
 	int ipv4 CLEANUP_FD = open(IPV4, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	FILE *in = saved_open(run_dir);
@@ -136,8 +138,6 @@ forward_on(int run_dir, int *was_off, struct err *e)
 		return err_set(e, errno, SAVED ": the old values of "
 		    "forwarding cannot be kept, so it stays off");
 	*was_off = 1;
-	if (fd_put(ipv4, SWITCH, "1") < 0)
-		return err_set(e, errno, IPV4 "/" SWITCH);
 	return 0;
 }
 

@@ -200,7 +200,7 @@ main(int argc, char *argv[])
 	must(dirs_rest(&s, &e), &e);
 	modules_load();
 	must(cg_start(&s.cg, &s.conf, &e), &e);
-	must(forward_on(s.run_dir, &s.was_off, &e), &e);
+	must(forward_save(s.run_dir, &s.was_off, &e), &e);
 	must(roles_start(&s, &e), &e);
 	return 1;
 }

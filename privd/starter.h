@@ -64,7 +64,8 @@ int cg_count(const struct sysconf *c, struct err *e);
 int cg_down(const struct sysconf *c, struct err *e);
 
 /* hostnet.c */
-int forward_on(int run_dir, int *was_off, struct err *e);
+/* *was_off: forwarding was off before our first start in this boot. */
+int forward_save(int run_dir, int *was_off, struct err *e);
 int forward_down(int run_dir, struct err *e);
 void modules_load(void);
 

@@ -13,6 +13,7 @@
 #include "privd/net/hostrules.h"
 #include "privd/net/ops.h"
 #include "privd/net/readback.h"
+#include "privd/net/sysctl.h"
 
 #define RULES_SIZE (64u << 10)	/* the constant part is below half of it */
 #define ELEM_SIZE 256u		/* one element's message is below that */
@@ -71,6 +72,10 @@ op_net_commit(struct net *n, struct wire_msg *m,
 		return err_step(e, STEP_HOST_RULES, errno, "no memory");
 	rc = commit(n, buf, size, e);
 	(void)munmap(buf, size);
+	/* only now: the table drops what is not ours, so nobody else's packets
+	 * were ever forwarded */
+	if (rc == 0 && !n->was_routing)
+		rc = sysctl_forward(n->sys4, e);
 	if (rc == 0)
 		n->committed = 1;
 	return rc;

@@ -55,6 +55,12 @@ sysctl_ns(int sys4, int sys6, struct err *e)
 }
 
 int
+sysctl_forward(int sys4, struct err *e)
+{
+	return put_all(sys4, ip4, 1, e);
+}
+
+int
 sysctl_no_ip6(int sys6, const char *ifname, struct err *e)
 {
 	char path[64];

@@ -8,6 +8,9 @@
  * namespace's. The links are there, but down. 0 or -1. */
 int sysctl_ns(int sys4, int sys6, struct err *e);
 
+/* The host becomes a router. 0 or -1. */
+int sysctl_forward(int sys4, struct err *e);
+
 /* No IPv6 on a link of the host. */
 int sysctl_no_ip6(int sys6, const char *ifname, struct err *e);
 

@@ -1,0 +1,237 @@
+# SPDX-License-Identifier: ISC
+# shellcheck shell=sh
+#
+# The starter: what it makes, whom it refuses, that one fate holds, and that
+# `privd -D` leaves nothing. As root, with an instance, uids and a network
+# namespace of its own; kills only what it started.
+
+# A script for the private network namespace: $dir is the installed tree, $conf
+# the configuration, $P the daemon that up starts.
+# shellcheck disable=SC2016 # for the inner shell
+prelude='
+dir=$PWD
+conf=$dir/etc/postern.conf
+err() { echo "$*" >&2; exit 1; }
+up() {
+	"$dir/libexec/privd" -u 61006 -c "$conf" 2>>"$dir/log" &
+	P=$!
+	n=0
+	until grep -q "front: info: ready" "$dir/log"; do
+		kill -0 $P 2>/dev/null || err "privd ended"
+		n=$((n + 1))
+		[ $n -lt 200 ] || err "not ready"
+		sleep 0.05
+	done
+}
+gone() {
+	n=0
+	while ! flock -n "$dir/run/lock" true; do
+		n=$((n + 1))
+		[ $n -lt 200 ] || err "processes are left"
+		sleep 0.05
+	done
+	: >"$dir/log"
+}
+refused() {
+	timeout -s KILL 15 "$dir/libexec/privd" -u 61006 -c "$conf" \
+	    2>"$dir/refusal" && err "was not refused"
+	grep -q "$1" "$dir/refusal" || err "not said: $1: $(cat "$dir/refusal")"
+}
+'
+
+tree()
+{
+	b=$(atf_config_get top_builddir)
+	umask 022
+	chmod 755 .
+	mkdir libexec etc
+	cp "$b/privd/privd" "$b/ctld/ctld" "$b/privd-front" "$b/privd-net" \
+	    "$b/privd-jail" "$b/ctld-client" "$b/ctld-conf" "$b/vmsup" libexec
+	cat >etc/postern.conf <<EOF
+[daemon]
+instance = psttst
+interface_prefix = pstt
+run_dir = $PWD/run
+state_dir = $PWD/state
+libexec_dir = $PWD/libexec
+[users]
+front = 61001
+net = 61002
+jail = 61003
+ctld = 61004
+client = 61005
+conf = 61006
+fetch = 61007
+group = 61010
+members = 61050
+[vms]
+slots = 64
+max_vms = 32
+[network]
+pool = 10.233.0.0/16
+EOF
+	: >log
+}
+
+# inside SCRIPT: run it there.
+inside()
+{
+	tree
+	printf '%s\n%s\n' "$prelude" "$1" >script
+	atf_check -s exit:0 -o ignore -e save:stderr \
+	    unshare -n sh -e script || {
+		cat stderr log >&2
+		atf_fail "see standard error"
+	}
+}
+
+down()
+{
+	[ ! -f etc/postern.conf ] || [ ! -d run ] ||
+	    unshare -n ./libexec/privd -u 61006 -c "$PWD/etc/postern.conf" -D
+}
+
+atf_test_case up_and_down cleanup
+up_and_down_head()
+{
+	atf_set require.user root
+	atf_set descr 'what is made is right, and all of it goes again'
+}
+up_and_down_body()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	inside '
+	ip link add va type veth peer name vb
+	echo 1 >/proc/sys/net/ipv4/conf/va/forwarding
+	look() {
+		grep . /proc/sys/net/ipv4/conf/*/forwarding \
+		    /proc/sys/net/ipv4/conf/*/accept_redirects \
+		    /proc/sys/net/ipv4/ip_forward
+		find /sys/fs/cgroup -maxdepth 3 -name "*psttst*"
+		nft list ruleset
+		ip -o link
+	}
+	look >before
+	up
+	[ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || err forwarding
+	[ "$(stat -c "%a %u %g" run/io.postern.Vm)" = "660 0 61010" ] ||
+	    err "control socket"
+	[ "$(stat -c "%a %u" run/ctld)" = "700 61004" ] || err run/ctld
+	[ "$(stat -c "%a %u" state/ctld)" = "700 61004" ] || err state/ctld
+	[ "$(stat -c "%a %u" run/front/ledger)" = "600 0" ] || err ledger
+	for p in $P $(pgrep -P $P); do
+		[ -z "$(tr -d "\0" </proc/$p/environ)" ] || err environment
+		grep -q "^Uid:.6100[1-5]" /proc/$p/status || err uid
+	done
+	[ "$(pgrep -P $P | wc -l)" = 4 ] || err "processes"
+	refused "runs already"
+	"$dir/libexec/privd" -u 61006 -c "$conf" -D 2>/dev/null &&
+	    err "down under a live daemon"
+	kill -9 $P
+	gone
+	cg=$(find /sys/fs/cgroup -maxdepth 3 -name "*psttst*" | head -1)
+	mkdir "$cg/v1-1-61050"
+	"$dir/libexec/privd" -u 61006 -c "$conf" -D 2>said && err "down with a VM"
+	grep -q "still has VMs" said || err "not said"
+	[ "$(cat /proc/sys/net/ipv4/ip_forward)" = 1 ] || err "undone"
+	rmdir "$cg/v1-1-61050"
+	"$dir/libexec/privd" -u 61006 -c "$conf" -D || err down
+	look >after
+	diff before after >&2
+	[ ! -e run ] || err "run is left"
+	'
+}
+up_and_down_cleanup()
+{
+	down
+}
+
+atf_test_case one_fate cleanup
+one_fate_head()
+{
+	atf_set require.user root
+	atf_set descr 'kill -9 of any one ends all, and the next start works'
+}
+one_fate_body()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	inside '
+	for i in 0 1 2 3 4; do
+		up
+		all="$P $(pgrep -P $P)"
+		set -- $all
+		shift $i
+		kill -9 "$1"
+		n=0
+		for p in $all; do
+			while [ -d /proc/$p ] &&
+			    ! grep -q "^State:.Z" /proc/$p/status; do
+				n=$((n + 1))
+				[ $n -lt 100 ] || err "$p lives on"
+				sleep 0.02
+			done
+		done
+		: >"$dir/log"
+	done
+	'
+}
+one_fate_cleanup()
+{
+	down
+}
+
+atf_test_case refusals cleanup
+refusals_head()
+{
+	atf_set require.user root
+	atf_set descr 'places where somebody else could put something'
+}
+refusals_body()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	inside '
+	chmod 777 libexec
+	refused "may be written by others"
+	chmod 755 libexec
+	chown 61050 libexec/privd-jail
+	refused "belongs to uid 61050"
+	chown 0 libexec/privd-jail
+	chmod 666 etc/postern.conf
+	refused "whoever writes it"
+	chmod 644 etc/postern.conf
+	mkdir real
+	[ ! -e run ] || err "something was made"
+	ln -s real run
+	refused "remove it"
+	rm run
+	mkdir -m 777 run
+	refused "has owner 0 and mode 777"
+	rmdir run
+	mkdir -p state/ctld
+	chown 61050 state/ctld
+	refused "has owner 61050"
+	rm -r state
+	"$dir/libexec/privd" -x 2>/dev/null && err usage
+	[ $? = 2 ] || err "usage is not 2"
+	setpriv --reuid 61050 --clear-groups "$dir/libexec/privd" -c "$conf" \
+	    2>said && err "not by root"
+	grep -q "started by root" said || err "not said: root"
+	echo "nonsense = 1" >>etc/postern.conf
+	refused "configuration was refused"
+	sed -i /nonsense/d etc/postern.conf
+	up # negative control
+	kill -9 $P
+	gone
+	'
+}
+refusals_cleanup()
+{
+	down
+}
+
+atf_init_test_cases()
+{
+	atf_add_test_case up_and_down
+	atf_add_test_case one_fate
+	atf_add_test_case refusals
+}
