@@ -129,14 +129,33 @@ for_names(struct cli *c, int argc, char *argv[], const char *method,
 	return r;
 }
 
-/* Every VM of the caller's that runs. */
+/* Does it run, whoever looks? A failed VM's status is an object. */
 static int
-stop_all(struct cli *c, const json_t *extra)
+runs(const json_t *vm)
+{
+	const char *status = json_string_value(json_object_get(vm, "status"));
+
+	return status != NULL && strcmp(status, "Stopped") != 0;
+}
+
+/* Name a VM as an admin does: OWNER/NAME. */
+static void
+name_in_full(json_t *vm)
+{
+	(void)json_object_set_new(vm, "name", json_sprintf("%lld/%s",
+	    (long long)json_integer_value(json_object_get(vm, "owner")),
+	    json_string_value(json_object_get(vm, "name"))));
+}
+
+/* Every VM of the caller's, or of everybody, that runs. */
+static int
+stop_all(struct cli *c, int everybody, const json_t *extra)
 {
 	json_t *out, *list, *vm;
 	struct job *jobs;
-	size_t i;
-	int r = vl_call(c, "", "List", json_object(), NULL, 0, &out);
+	size_t i, n = 0;
+	int r = vl_call(c, "", "List", json_pack("{s:b}", "all", everybody),
+	    NULL, 0, &out);
 
 	if (r != EX_DONE)
 		return r;
@@ -146,12 +165,17 @@ stop_all(struct cli *c, const json_t *extra)
 		json_decref(out);
 		return EX_FAILED;
 	}
-	json_array_foreach(list, i, vm)
-		jobs[i].name = json_string_value(
+	json_array_foreach(list, i, vm) {
+		if (!runs(vm))
+			continue;
+		if (everybody)
+			name_in_full(vm);
+		jobs[n++].name = json_string_value(
 		    json_object_get(vm, "name"));
-	r = all_at_once(c, jobs, json_array_size(list), "Stop", extra);
+	}
+	r = all_at_once(c, jobs, n, "Stop", extra);
 	if (r == EX_DONE && !c->json)
-		(void)printf("%zu stopped\n", json_array_size(list));
+		(void)printf("%zu stopped\n", n);
 	else if (r == EX_DONE)
 		(void)puts("{}");
 	free(jobs);
@@ -162,19 +186,22 @@ stop_all(struct cli *c, const json_t *extra)
 int
 cmd_stop(struct cli *c, int argc, char *argv[])
 {
-	enum { ALL = OPT_FIRST, GRACE };
+	enum { ALL = OPT_FIRST, EVERYBODY, GRACE };
 	static const struct option longs[] = {
 		{ "all", no_argument, NULL, ALL },
+		{ "everybody", no_argument, NULL, EVERYBODY },
 		{ "grace", required_argument, NULL, GRACE },
 		{ NULL, 0, NULL, 0 },
 	};
 	json_t *extra = json_object();
-	int opt, all = 0, r;
+	int opt, all = 0, everybody = 0, r;
 	long long ms;
 
 	while ((opt = cli_getopt(c, argc, argv, ":", longs)) != -1) {
 		if (opt == ALL) {
 			all = 1;
+		} else if (opt == EVERYBODY) {
+			all = everybody = 1;
 		} else if (opt == GRACE && parse_seconds(optarg, &ms) == 0) {
 			(void)json_object_set_new(extra, "grace_ms",
 			    json_integer(ms));
@@ -187,7 +214,7 @@ cmd_stop(struct cli *c, int argc, char *argv[])
 	if (all && optind < argc)
 		r = cli_usage(c, "--all, or names; not both");
 	else if (all)
-		r = stop_all(c, extra);
+		r = stop_all(c, everybody, extra);
 	else
 		r = for_names(c, argc - optind, argv + optind, "Stop", extra);
 	json_decref(extra);

@@ -32,8 +32,9 @@ static const struct command commands[] = {
 	    "example: postern start web --kernel vmlinux --rootfs web.img "
 	    "-p 8080:80\n" },
 	{ "stop", cmd_stop, "ask guests to power off, then end them",
-	    "usage: postern stop [--grace S] NAME... | --all\n"
+	    "usage: postern stop [--grace S] NAME... | --all | --everybody\n"
 	    "  --all      every running VM of yours, all at once\n"
+	    "  --everybody   every running VM of every owner (admins)\n"
 	    "  --grace S  seconds the guest has (else the VM's own, 2)\n"
 	    "example: postern stop --grace 10 web\n" },
 	{ "kill", cmd_kill, "end VMs at once",
