@@ -78,6 +78,8 @@ args_machine(struct args *a, const struct sysconf *c,
 	arg(a, "-no-user-config");
 	/* a guest's reset ends it, and QMP tells that it was one */
 	arg(a, "-no-reboot");
+	/* vmsup lets it run once it is heard: see qmp.c */
+	arg(a, "-S");
 	arg(a, "-display");
 	arg(a, "none");
 	arg(a, "-sandbox");

@@ -10,12 +10,13 @@
 
 enum qmp_phase {
 	QMP_WANT_GREETING = 0, QMP_WANT_CAPS, QMP_READY,
+	QMP_ENDING,	/* it told SHUTDOWN: nothing is sent any more */
 	QMP_DEAD	/* ended, or it broke the protocol: not heard again */
 };
 
 struct qmp {
 	enum qmp_phase phase;
-	uint32_t caps_id, status_id;	/* commands of our own; 0: none */
+	uint32_t caps_id, cont_id, status_id; /* commands of our own */
 	size_t used, sent, queued;
 	char out[1024];			/* [sent, queued) waits */
 	char line[QMP_LINE_MAX];	/* [0, used) came, without newline */

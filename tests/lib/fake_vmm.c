@@ -106,7 +106,7 @@ storm(void)
 {
 	time_t until = time(NULL) + 2;
 
-	say(CAPS);
+	say(CAPS "{\"return\": {}, \"id\": 2}\r\n");
 	while (time(NULL) < until)
 		say("{\"event\": \"RESET\", \"data\": {\"guest\": true}}\r\n"
 		    "{\"event\": \"STOP\"}\r\n{\"event\": \"RESUME\"}\r\n");
@@ -148,7 +148,7 @@ main(int argc, char *argv[])
 		rest();
 	}
 	if (strcmp(mode, "mute") == 0) { /* runs, then answers no more */
-		say(CAPS "{\"event\": \"RESUME\"}\r\n");
+		say(CAPS "{\"return\": {}, \"id\": 2}\r\n");
 		rest();
 	}
 	if (strcmp(mode, "orphan") == 0)

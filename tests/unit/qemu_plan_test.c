@@ -98,7 +98,7 @@ ATF_TC_BODY(safe, tc)
 	reset();
 	ATF_REQUIRE_EQ_MSG(0, make(), "%s", err.msg);
 	ATF_CHECK(flag("-nodefaults") && flag("-no-user-config") &&
-	    flag("-no-reboot"));
+	    flag("-no-reboot") && flag("-S"));
 	s = opt("-sandbox", 0);
 	ATF_REQUIRE(s != NULL);
 	ATF_CHECK(strstr(s, "on,") == s && strstr(s, "spawn=deny") != NULL &&

@@ -60,9 +60,12 @@ up(void)
 	say(GREETING);
 	ATF_CHECK(strstr(heard(), "\"qmp_capabilities\",\"id\":1}\n") != NULL);
 	say("{\"return\": {}, \"id\": 1}\r\n");
-	ATF_CHECK(strstr(heard(), "\"query-status\",\"id\":2}\n") != NULL);
+	ATF_CHECK(strstr(heard(), "\"cont\",\"id\":2}\n") != NULL);
+	ATF_CHECK_EQ(EAGAIN, s.be->command(&s, SUP_CMD_PAUSE, 9));
 	ATF_CHECK_EQ(SUP_STARTING, s.state);
-	say("{\"return\": {\"status\": \"running\"}, \"id\": 2}\r\n");
+	say("{\"event\": \"RESUME\"}\r\n");
+	ATF_CHECK_EQ(SUP_STARTING, s.state);
+	say("{\"return\": {}, \"id\": 2}\r\n");
 	ATF_CHECK_EQ(SUP_RUNNING, s.state);
 }
 
@@ -90,7 +93,7 @@ ATF_TC_WITHOUT_HEAD(pieces);
 ATF_TC_BODY(pieces, tc)
 {
 	static const char text[] = GREETING
-	    "{\"return\": {}, \"id\": 1}\r\n{\"event\": \"RESUME\"}\r\n";
+	    "{\"return\": {}, \"id\": 1}\r\n{\"return\": {}, \"id\": 2}\r\n";
 	char one[2] = "";
 	size_t i;
 
@@ -134,6 +137,8 @@ ATF_TC_BODY(ends, tc)
 		ATF_CHECK_EQ(t[i].end == END_UNKNOWN ? END_SIGNAL : t[i].end,
 		    s.end);
 		ATF_CHECK_EQ(SUP_RUNNING, s.state); /* until it is reaped */
+		ATF_CHECK_EQ(ESRCH, s.be->command(&s, SUP_CMD_QUIT, 9));
+		ATF_CHECK_STREQ("", heard());
 	}
 	up();
 	say("{\"event\":\"GUEST_PANICKED\",\"data\":{\"action\":"
