@@ -69,7 +69,7 @@ CASE(reasons, "how a VM ended is told, with oom and a killed supervisor")
 		ATF_REQUIRE_EQ(CLE_NONE, ct_start_web(&s).error);
 		s.f.oom = t[i].oom;
 		fake_sup_tell(&s.f, 0, SUP_ENDED, t[i].end, t[i].ws);
-		fake_pump(&s.f, 200);
+		fake_until_used(&s.f, 0);
 		ATF_CHECK_EQ(0, fake_get(&s.f, s.wire, "web", &vm));
 		ATF_CHECK_EQ(t[i].status, vm.status);
 		ATF_CHECK_STREQ(t[i].reason, vm.reason);
@@ -81,7 +81,7 @@ CASE(reasons, "how a VM ended is told, with oom and a killed supervisor")
 	ATF_CHECK_EQ(0, ring_closed(ring));
 	ATF_REQUIRE_EQ(0, kill(s.f.slots[0].pid, SIGKILL));
 	fd_close(&s.f.slots[0].conn);
-	fake_pump(&s.f, 200);
+	fake_until_used(&s.f, 0);
 	ATF_CHECK_EQ(0, fake_get(&s.f, s.wire, "web", &vm));
 	ATF_CHECK_EQ(VM_FAILED, vm.status);
 	ATF_CHECK_STREQ("its supervisor was killed", vm.reason);
@@ -150,7 +150,7 @@ CASE(rm_flag, "a VM started with --rm is forgotten when it ends")
 	rq.flags |= CL_RM;
 	ATF_REQUIRE_EQ(CLE_NONE, ct_start(&s, s.wire, &rq, &m).error);
 	fake_sup_tell(&s.f, 0, SUP_ENDED, END_SHUTDOWN, 0);
-	fake_pump(&s.f, 200);
+	fake_until_used(&s.f, 0);
 	ATF_CHECK_EQ(0, ct_status(&s, "web"));
 	ATF_CHECK_EQ(0, ct_state_files(".json", name));
 	fake_end(&s.f);
@@ -236,7 +236,7 @@ CASE(restart_half, "what was half made is undone after a restart")
 		ct_start_begin(&s, s.wire, "web");
 		ATF_CHECK_EQ(1, fake_used(&s.f));
 		ct_again(&s);
-		fake_pump(&s.f, 100);
+		fake_until_used(&s.f, 0);
 		ATF_CHECK_EQ(0, fake_used(&s.f));
 		ATF_CHECK_EQ(0, ct_status(&s, "web"));
 		ATF_CHECK_EQ(0, ct_state_files(".json", name));
@@ -249,15 +249,17 @@ CASE(restart_stopping, "an accepted stop goes on after a restart")
 	struct clreq_stop rq = { .ref.owner = OWNER_SELF,
 		.ref.name = "web", .grace_ms = 60000 };
 	struct setup s;
+	unsigned i;
 
 	ct_begin(&s);
 	s.f.deaf = 1;
 	ATF_REQUIRE_EQ(CLE_NONE, ct_start_web(&s).error);
 	fake_send(&s.f, s.wire, CLIENTOP_STOP, &rq, NULL, 0);
-	fake_pump(&s.f, 100);
+	for (i = 0; i < 100 && s.f.slots[0].state != ST_DYING; i++)
+		fake_pump(&s.f, 50);
 	ATF_CHECK_EQ(ST_DYING, s.f.slots[0].state);
 	ct_again(&s);
-	fake_pump(&s.f, 300);
+	fake_until_used(&s.f, 0);
 	ATF_CHECK_EQ(0, fake_used(&s.f));
 	ATF_CHECK_EQ(VM_STOPPED, ct_status(&s, "web"));
 	fake_end(&s.f);
@@ -276,7 +278,7 @@ CASE(restart_ended, "a VM that ended meanwhile is said to have ended")
 	s.f.slots[0].wait_status = 0;
 	fd_close(&s.f.slots[0].conn);
 	fake_ctld(&s.f);
-	fake_pump(&s.f, 300);
+	fake_until_used(&s.f, 0);
 	s.wire = fake_client(&s.f, FAKE_UID, &s.keep, NULL);
 	ATF_CHECK_EQ(0, fake_get(&s.f, s.wire, "web", &vm));
 	ATF_CHECK_EQ(VM_FAILED, vm.status);

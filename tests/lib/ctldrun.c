@@ -52,6 +52,8 @@ ct_start_begin(struct setup *s, int wire, const char *name)
 	fake_send(&s->f, wire, CLIENTOP_START, &rq, fds, n);
 	for (i = 0; i < n; i++)
 		(void)close(fds[i]);
+	for (i = 0; i < 200 && s->f.hold != 0 && !s->f.holding; i++)
+		fake_pump(&s->f, 50);
 	fake_pump(&s->f, 50);
 }
 

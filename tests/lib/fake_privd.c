@@ -356,6 +356,16 @@ fake_used(const struct fake *f)
 	return n;
 }
 
+void
+fake_until_used(struct fake *f, unsigned n)
+{
+	int64_t until = now_ms() + 10000;
+
+	while (fake_used(f) != n && now_ms() < until)
+		fake_pump(f, 10);
+	fake_pump(f, 50); /* and ctld has heard of it */
+}
+
 unsigned
 fake_count(const struct fake *f, uint16_t op)
 {

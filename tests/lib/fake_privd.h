@@ -75,6 +75,8 @@ void fake_release(struct fake *f);	/* what was held back */
 void fake_sup_tell(struct fake *f, unsigned slot, uint32_t state,
     uint32_t end, int32_t wait_status);
 unsigned fake_used(const struct fake *f);	/* slots not free */
+/* Pump until so many are used, ten seconds at most. */
+void fake_until_used(struct fake *f, unsigned n);
 unsigned fake_count(const struct fake *f, uint16_t op);
 
 /* A client: our end of its wire. *keep: its other descriptor. */
