@@ -14,6 +14,26 @@
 #include "privd/net/vmrules.h"
 #include "tests/integration/netharness.h"
 
+static const char *const changes[] = {
+	"iptables -D EGRESS -m conntrack --ctorigdst 10.0.0.0/8 -j DROP",
+	"iptables -A FORWARD -j ACCEPT",
+	"iptables -I EGRESS -j ACCEPT",
+	"iptables -P FORWARD ACCEPT",
+	"iptables -N MORE",
+	"iptables -t raw -F PREROUTING",
+	"iptables -R PUB 1 -j ACCEPT",
+	"iptables -t raw -R PREROUTING 1 -s 172.16.0.2/32 -i tap0"
+	" -m mac --mac-source 06:00:ac:10:00:03 -j ACCEPT",
+	"iptables -t nat -R POSTROUTING 1 -o v0 -j SNAT"
+	" --to-source 10.200.0.8",
+	"ip6tables -P INPUT ACCEPT",
+	"nft flush chain netdev postern guard",
+	"nft delete table ip raw",
+};
+static const char foreign[] = "nft add table ip other;"
+    "nft add chain ip other c '{ type filter hook forward priority"
+    " -9; }'; nft add rule ip other c accept";
+
 ATF_TC(differences);
 ATF_TC_HEAD(differences, tc)
 {
@@ -22,25 +42,6 @@ ATF_TC_HEAD(differences, tc)
 }
 ATF_TC_BODY(differences, tc)
 {
-	static const char *const changes[] = {
-		"iptables -D EGRESS -m conntrack --ctorigdst 10.0.0.0/8 -j DROP",
-		"iptables -A FORWARD -j ACCEPT",
-		"iptables -I EGRESS -j ACCEPT",
-		"iptables -P FORWARD ACCEPT",
-		"iptables -N MORE",
-		"iptables -t raw -F PREROUTING",
-		"iptables -R PUB 1 -j ACCEPT",
-		"iptables -t raw -R PREROUTING 1 -s 172.16.0.2/32 -i tap0"
-		" -m mac --mac-source 06:00:ac:10:00:03 -j ACCEPT",
-		"iptables -t nat -R POSTROUTING 1 -o v0 -j SNAT"
-		" --to-source 10.200.0.8",
-		"ip6tables -P INPUT ACCEPT",
-		"nft flush chain netdev postern guard",
-		"nft delete table ip raw",
-	};
-	static const char foreign[] = "nft add table ip other;"
-	    "nft add chain ip other c '{ type filter hook forward priority"
-	    " -9; }'; nft add rule ip other c accept";
 	static unsigned char buf[128 << 10];
 	static struct sysconf conf;
 	static struct req_net_up rq;
