@@ -4,6 +4,8 @@
  * each refusal it must still serve; after each malformed record it must have
  * ended by itself, with status 1, never by a signal.
  */
+#include "config.h"
+
 #include <atf-c.h>
 #include <errno.h>
 #include <fcntl.h>
