@@ -47,7 +47,7 @@ port(const char *s, json_int_t *out)
 json_t *
 parse_port(const char *s)
 {
-	char buf[64], *host = buf, *guest, *slash;
+	char buf[64], *host, *guest, *slash;
 	const char *addr = NULL, *proto = "tcp";
 	json_int_t h, g;
 	json_t *j;
