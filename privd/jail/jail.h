@@ -21,6 +21,7 @@ struct pending {
 	struct wire_hdr req;
 	int sync;		/* from S and V: records, then end of file;
 				   -1: failed, waiting for S to be gone */
+	int ready;		/* of S and V: how many came to their exec */
 	int64_t deadline;	/* of now_ms() */
 	struct err e;		/* why it failed */
 };

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Runs in privd-jail. S and V hold the other end of one socket close-on-exec:
- * end of file means that both have executed, or died; which of them, the
- * pidfd tells. A record is the step that failed. Nothing they send is
- * believed beyond that: S becomes vmsup only by the exec that closes it.
+ * end of file after a word of each, sent just before its exec, means that both
+ * have executed; without it, that one died. Any other record is the step that
+ * failed. A dying process closes its files before its pidfd tells of it, so
+ * the end of file alone would prove nothing.
  */
 #include <errno.h>
 #include <string.h>
@@ -105,7 +106,8 @@ is_dead(int pidfd)
 	return poll(&p, 1, 0) > 0;
 }
 
-static void
+/* One record or the end of file; 0 when there is nothing more to read. */
+static int
 hear(struct jail *j, struct pending *p)
 {
 	struct sync_rec r;
@@ -113,15 +115,20 @@ hear(struct jail *j, struct pending *p)
 
 	n = recv(p->sync, &r, sizeof(r), MSG_DONTWAIT);
 	if (n < 0 && (errno == EAGAIN || errno == EINTR))
-		return;
+		return 0;
+	if (n == sizeof(r) && r.code == 0 && p->ready < 2) {
+		p->ready++;
+		return 1;
+	}
 	if (n == sizeof(r) && r.code > 0 && r.step < STEP_END)
 		fail(j, p, (uint16_t)r.step, r.code);
 	else if (n != 0)
 		fail(j, p, STEP_SPAWN_WAIT, EBADMSG);
-	else if (is_dead(p->slot->pidfd))
+	else if (p->ready < 2 || is_dead(p->slot->pidfd))
 		fail(j, p, STEP_SPAWN_WAIT, ECHILD);
 	else
 		finish(j, p);
+	return 0;
 }
 
 /* S of a failed start is dead: take its exit status. */
@@ -148,7 +155,8 @@ pending_run(struct jail *j, const struct pollfd *fds)
 		if (p->slot == NULL || fds[i].fd < 0)
 			continue;
 		if (fds[i].revents != 0 && p->sync >= 0)
-			hear(j, p);
+			while (hear(j, p))
+				;
 		else if (fds[i].revents != 0)
 			bury(j, p);
 		else if (now >= p->deadline && p->sync >= 0)

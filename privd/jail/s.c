@@ -33,6 +33,14 @@ struct pipes {		/* [0] read, [1] write; ctl: [0] vmsup, [1] VMM */
 };
 
 void
+spawn_ready(const struct spawn *sp)
+{
+	struct sync_rec r = { .step = STEP_NONE };
+
+	(void)send(sp->fd[SP_SYNC], &r, sizeof(r), MSG_NOSIGNAL);
+}
+
+void
 spawn_die(const struct spawn *sp, uint16_t step, int code)
 {
 	struct sync_rec r = { .step = step, .code = code };
@@ -137,6 +145,7 @@ exec_sup(struct spawn *sp)
 	    drop_limit(RLIMIT_NPROC, 1) < 0 ||
 	    drop_all(sp->uid_sup, sp->gid) < 0)
 		spawn_die(sp, STEP_DROP, errno);
+	spawn_ready(sp);
 	(void)sysx_execveat(EXE, argv, env);
 	spawn_die(sp, STEP_EXEC_SUP, errno);
 }

@@ -37,7 +37,8 @@ struct spawn {
 	int fd[SP_N];		/* -1: none */
 };
 
-/* What S and V say when a step fails; they exit then. */
+/* What S and V say: code 0, just before exec, once each; else the step that
+ * failed, and they exit. */
 struct sync_rec {
 	uint32_t step;
 	int32_t code;
@@ -49,6 +50,8 @@ _Noreturn void s_main(struct spawn *sp);
  * other ends of; go: end of file there means that S has executed vmsup. */
 struct v_ends { int in, out, log, ctl, tun, go; };
 _Noreturn void v_main(struct spawn *sp, const struct v_ends *ends);
+/* Tell jail that exec comes next. */
+void spawn_ready(const struct spawn *sp);
 /* Tell jail, then end. */
 _Noreturn void spawn_die(const struct spawn *sp, uint16_t step, int code);
 

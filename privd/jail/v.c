@@ -125,6 +125,7 @@ v_main(struct spawn *sp, const struct v_ends *ends)
 		spawn_die(sp, STEP_TAP, errno);
 	if (args_read(&args, ARGV) < 0)
 		spawn_die(sp, STEP_EXEC_VMM, errno);
+	spawn_ready(sp);
 	if (sp->jailer && sandbox_load(FILTER, 0) < 0)
 		spawn_die(sp, STEP_FILTER, errno);
 	(void)sysx_execveat(VMM_FD_EXE, args.v, env);
