@@ -196,33 +196,49 @@ check_slots(const struct sysconf *c, struct err *e)
 	return 0;
 }
 
+/* One id a role: not root's, not a VM's, nobody else's. */
+static int
+check_role_ids(const struct sysconf *c, const char *kind,
+    const struct sysconf_uids *ids, struct err *e)
+{
+	const struct { const char *name; uint32_t id; } u[] = {
+		{ "front", ids->front }, { "net", ids->net },
+		{ "jail", ids->jail }, { "ctld", ids->ctld },
+		{ "client", ids->client }, { "conf", ids->conf },
+		{ "fetch", ids->fetch },
+	};
+	char field[32];
+	unsigned i, j;
+
+	for (i = 0; i < sizeof(u) / sizeof(u[0]); i++) {
+		(void)snprintf(field, sizeof(field), "%s.%s", kind, u[i].name);
+		if (range(e, field, u[i].id, 1, UINT32_MAX - 2) < 0)
+			return -1;
+		if (in_vm_range(c, u[i].id))
+			return err_field(e, field, EINVAL,
+			    "%s is %u, in the range of VMs; choose another",
+			    field, u[i].id);
+		for (j = 0; j < i; j++)
+			if (u[j].id == u[i].id)
+				return err_field(e, field, EINVAL,
+				    "%s is %u, as %s.%s is; each role needs "
+				    "one of its own", field, u[i].id, kind,
+				    u[j].name);
+		/* who is in it may connect to the control socket */
+		if (ids == &c->gid && u[i].id == c->group)
+			return err_field(e, field, EINVAL, "%s is the "
+			    "clients' group; give the user a group of its own",
+			    field);
+	}
+	return 0;
+}
+
 static int
 check_ids(const struct sysconf *c, struct err *e)
 {
-	const struct { const char *name; uint32_t id; } u[] = {
-		{ "uid.front", c->uid.front }, { "uid.net", c->uid.net },
-		{ "uid.jail", c->uid.jail }, { "uid.ctld", c->uid.ctld },
-		{ "uid.client", c->uid.client }, { "uid.conf", c->uid.conf },
-		{ "uid.fetch", c->uid.fetch },
-	};
-	const unsigned n = sizeof(u) / sizeof(u[0]);
-	unsigned i, j;
-
-	for (i = 0; i < n; i++) {
-		if (range(e, u[i].name, u[i].id, 1, UINT32_MAX - 2) < 0)
-			return -1;
-		if (in_vm_range(c, u[i].id))
-			return err_field(e, u[i].name, EINVAL,
-			    "%s is %u, in the range of VMs; choose another",
-			    u[i].name, u[i].id);
-		for (j = 0; j < i; j++)
-			if (u[j].id == u[i].id)
-				return err_field(e, u[i].name, EINVAL,
-				    "%s is %u, as %s is; each role needs a "
-				    "uid of its own", u[i].name, u[i].id,
-				    u[j].name);
-	}
-	if (range(e, "group", c->group, 1, UINT32_MAX - 2) < 0)
+	if (check_role_ids(c, "uid", &c->uid, e) < 0 ||
+	    check_role_ids(c, "gid", &c->gid, e) < 0 ||
+	    range(e, "group", c->group, 1, UINT32_MAX - 2) < 0)
 		return -1;
 	if (in_vm_range(c, c->group))
 		return err_field(e, "group", EINVAL,

@@ -38,7 +38,7 @@ struct owner_conf {
 #define COMPOSE_SHUTDOWN 32u
 #define COMPOSE_ALL 63u
 
-struct sysconf_uids {
+struct sysconf_uids {	/* one id a role */
 	uint32_t front, net, jail, ctld, client, conf, fetch;
 };
 
@@ -53,6 +53,7 @@ struct sysconf {
 	char qemu_path[108];	/* beneath /usr */
 	char firecracker_path[108]; /* "": none on this host */
 	struct sysconf_uids uid;
+	struct sysconf_uids gid; /* each role's own group, like its uid */
 	uint32_t group;		/* gid of group postern */
 	uint32_t nmembers, nadmins;
 	uint32_t members[CONF_MEMBERS_MAX]; /* uids served at all */

@@ -9,6 +9,7 @@
 #include <fcntl.h>
 #include <linux/filter.h>
 #include <seccomp.h>
+#include <sys/syscall.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -127,9 +128,11 @@ add_ids(scmp_filter_ctx ctx, const struct seccomp_rule *r,
     const struct sysconf *c)
 {
 	const uint64_t range = ~(uint64_t)(c->vm_id_count - 1);
+	const uint32_t own = r->nr == SYS_setresgid ? c->gid.jail :
+						      c->uid.jail;
 	const struct scmp_arg_cmp form[] = {
 		{ 0, SCMP_CMP_EQ, NO_ID, 0 },
-		{ 0, SCMP_CMP_EQ, c->uid.jail, 0 },
+		{ 0, SCMP_CMP_EQ, own, 0 },
 		{ 0, SCMP_CMP_MASKED_EQ, range, c->vm_id_base },
 	};
 	const unsigned n = sizeof(form) / sizeof(form[0]);

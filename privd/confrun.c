@@ -58,8 +58,8 @@ own_dir(struct err *e)
 }
 
 int
-conf_run(struct starter *s, int dir, char *name, int optional, uint32_t uid,
-    char *const env[], struct err *e)
+conf_run(struct starter *s, int dir, char *name, int optional,
+    const uint32_t id[2], char *const env[], struct err *e)
 {
 	/* its list depends on no member of the configuration */
 	static const struct sysconf blank;
@@ -83,7 +83,7 @@ conf_run(struct starter *s, int dir, char *name, int optional, uint32_t uid,
 	if (pid == 0) {
 		const int keep[] = { -1, filter, theirs, dir };
 
-		role_exec(ROLE_CONF, uid, exe, keep, 4, argv, env);
+		role_exec(ROLE_CONF, id[0], id[1], exe, keep, 4, argv, env);
 	}
 	fd_close(&theirs);
 	if (take(s, ours, e) < 0) {

@@ -88,7 +88,7 @@ dir_make(int parent, const char *name, mode_t mode, uid_t uid, struct err *e)
 	if (fd < 0)
 		return err_set(e, errno, "%s is no directory; remove it",
 		    name);
-	if (made && (fchown(fd, uid, uid) < 0 || fchmod(fd, mode) < 0))
+	if (made && (fchown(fd, uid, (gid_t)-1) < 0 || fchmod(fd, mode) < 0))
 		return err_set(e, errno, "%s: owner and mode", name);
 	if (fstat(fd, &st) < 0)
 		return err_set(e, errno, "%s", name);

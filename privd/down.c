@@ -46,8 +46,8 @@ tables_down(const struct starter *s, struct err *e)
 	if (pid < 0)
 		return err_set(e, errno, "fork");
 	if (pid == 0)
-		role_exec(ROLE_NET, s->conf.uid.net, exe, keep,
-		    NET_FD_END - RFD_CONF, argv, env);
+		role_exec(ROLE_NET, s->conf.uid.net, s->conf.gid.net, exe,
+		    keep, NET_FD_END - RFD_CONF, argv, env);
 	if (waitpid(pid, &st, 0) != pid || !WIFEXITED(st) ||
 	    WEXITSTATUS(st) != 0)
 		return err_set(e, EIO, "privd-net down: tables may be left; "

@@ -22,7 +22,7 @@
 #include "privd/starter.h"
 
 #define CONF_DEFAULT SYSCONFDIR "/postern/postern.conf"
-#define CONF_UID 65534 /* nobody: conf's own uid is in the file it reads */
+#define CONF_ID 65534 /* nobody: conf's own ids are in the file it reads */
 #define ENV_PREFIX "MICROVM_COMPOSE_"
 #define ENV_MAX 16
 #define LOCK_WAIT_MS 5000
@@ -30,25 +30,42 @@
 struct options {
 	const char *path;
 	int given, down;
-	uint32_t uid;
+	uint32_t id[2];	/* uid and gid of conf */
 	char *env[ENV_MAX + 1];
 };
 
 _Noreturn static void
 usage(void)
 {
-	(void)fprintf(stderr, "usage: privd [-D] [-c file] [-u uid]\n");
+	(void)fprintf(stderr, "usage: privd [-D] [-c file] [-u uid[:gid]]\n");
 	exit(2);
+}
+
+/* "UID" or "UID:GID", neither root's. */
+static void
+ids_get(uint32_t id[2], const char *text)
+{
+	char *end;
+	unsigned long u, g;
+
+	errno = 0;
+	u = strtoul(text, &end, 10);
+	g = u;
+	if (*end == ':' && end != text)
+		g = strtoul(end + 1, &end, 10);
+	if (errno != 0 || *end != '\0' || u == 0 || u >= UINT32_MAX ||
+	    g == 0 || g >= UINT32_MAX)
+		fatalx("-u %s: say UID:GID, neither of them root's", text);
+	id[0] = (uint32_t)u;
+	id[1] = (uint32_t)g;
 }
 
 static void
 options_get(struct options *o, int argc, char *argv[])
 {
-	char *end;
-	unsigned long v;
 	int c;
 
-	*o = (struct options){ .path = CONF_DEFAULT, .uid = CONF_UID };
+	*o = (struct options){ .path = CONF_DEFAULT, .id = { CONF_ID, CONF_ID } };
 	while ((c = getopt(argc, argv, "Dc:u:")) != -1) {
 		switch (c) {
 		case 'D':
@@ -59,13 +76,7 @@ options_get(struct options *o, int argc, char *argv[])
 			o->given = 1;
 			break;
 		case 'u':
-			errno = 0;
-			v = strtoul(optarg, &end, 10);
-			if (errno != 0 || *end != '\0' || optarg[0] == '\0' ||
-			    v == 0 || v >= UINT32_MAX)
-				fatalx("-u %s: say a uid other than root's",
-				    optarg);
-			o->uid = (uint32_t)v;
+			ids_get(o->id, optarg);
 			break;
 		default:
 			usage();
@@ -190,7 +201,7 @@ main(int argc, char *argv[])
 	dir = conf_dir(&o, &name);
 	if (chdir("/") < 0)
 		fatal("/");
-	must(conf_run(&s, dir, name, !o.given, o.uid, o.env, &e), &e);
+	must(conf_run(&s, dir, name, !o.given, o.id, o.env, &e), &e);
 	fd_close(&dir);
 	log_init("privd", s.conf.debug != 0);
 	must(dirs_run(&s, &e), &e);

@@ -29,8 +29,8 @@ struct wires {
 };
 
 void
-role_exec(enum role_id id, uint32_t uid, int exe, const int *keep, unsigned n,
-    char *const argv[], char *const env[])
+role_exec(enum role_id id, uint32_t uid, uint32_t gid, int exe,
+    const int *keep, unsigned n, char *const argv[], char *const env[])
 {
 	int all[64];
 	unsigned i;
@@ -40,7 +40,7 @@ role_exec(enum role_id id, uint32_t uid, int exe, const int *keep, unsigned n,
 	for (i = 0; i < n; i++)
 		all[i] = keep[i];
 	all[n] = exe;
-	role_become(id, uid, uid);
+	role_become(id, uid, gid);
 	if (fd_arrange(all, n + 1, RFD_CONF) < 0 ||
 	    fcntl(RFD_CONF + (int)n, F_SETFD, FD_CLOEXEC) < 0)
 		fatal("%s: descriptors", roles[id].title);
@@ -49,14 +49,14 @@ role_exec(enum role_id id, uint32_t uid, int exe, const int *keep, unsigned n,
 }
 
 static uint32_t
-role_uid(const struct sysconf *c, enum role_id id)
+role_number(const struct sysconf_uids *of, enum role_id id)
 {
-	const uint32_t uid[ROLE_END] = { [ROLE_FRONT] = c->uid.front,
-		[ROLE_NET] = c->uid.net, [ROLE_JAIL] = c->uid.jail,
-		[ROLE_CTLD] = c->uid.ctld, [ROLE_CLIENT] = c->uid.client,
-		[ROLE_CONF] = c->uid.conf };
+	const uint32_t n[ROLE_END] = { [ROLE_FRONT] = of->front,
+		[ROLE_NET] = of->net, [ROLE_JAIL] = of->jail,
+		[ROLE_CTLD] = of->ctld, [ROLE_CLIENT] = of->client,
+		[ROLE_CONF] = of->conf };
 
-	return uid[id];
+	return n[id];
 }
 
 /* One role's descriptors: keep[RFD_x - RFD_CONF]. */
@@ -84,8 +84,8 @@ become(const struct starter *s, const struct launch *l, int exe)
 	if (l->root >= 0 &&
 	    (fchdir(l->root) < 0 || chroot(".") < 0 || chdir("/") < 0))
 		fatal("%s: chroot", title);
-	role_exec(l->id, role_uid(&s->conf, l->id), exe, l->keep, l->n, argv,
-	    env);
+	role_exec(l->id, role_number(&s->conf.uid, l->id),
+	    role_number(&s->conf.gid, l->id), exe, l->keep, l->n, argv, env);
 }
 
 static int

@@ -51,10 +51,11 @@ int dirs_rest(struct starter *s, struct err *e);
  * for that at most wait_ms. */
 int lock_take(struct starter *s, int wait_ms, struct err *e);
 
-/* confrun.c: run ctld-conf on dir/name; fills s->conf and s->conf_fd. env:
+/* confrun.c: run ctld-conf on dir/name, as uid id[0] and gid id[1]; fills
+ * s->conf and s->conf_fd. env:
  * what it may see, NULL-terminated. dir may be -1 with optional. */
 int conf_run(struct starter *s, int dir, char *name, int optional,
-    uint32_t uid, char *const env[], struct err *e);
+    const uint32_t id[2], char *const env[], struct err *e);
 
 /* cgstart.c */
 int cg_start(struct cgroups *cg, const struct sysconf *c, struct err *e);
@@ -80,8 +81,8 @@ int mount_empty_ns(struct err *e);	/* mount namespace: one empty tmpfs */
 int roles_start(struct starter *s, struct err *e);
 /* In a forked child (or the starter itself, for front): take on the role,
  * keep[0..n-1] from RFD_CONF up, and execute. Does not return. */
-void role_exec(enum role_id id, uint32_t uid, int exe, const int *keep,
-    unsigned n, char *const argv[], char *const env[])
+void role_exec(enum role_id id, uint32_t uid, uint32_t gid, int exe,
+    const int *keep, unsigned n, char *const argv[], char *const env[])
     __attribute__((noreturn));
 
 /* down.c: undo what was made on the host; the exit status. */

@@ -61,6 +61,20 @@ default_users(struct sysconf *c, struct err *e)
 	return 0;
 }
 
+/* A role's files and process get its own group, never one that happens to
+ * have the uid's number. */
+static void
+role_groups(struct sysconf *c)
+{
+	c->gid.front = names_primary(c->uid.front);
+	c->gid.net = names_primary(c->uid.net);
+	c->gid.jail = names_primary(c->uid.jail);
+	c->gid.ctld = names_primary(c->uid.ctld);
+	c->gid.client = names_primary(c->uid.client);
+	c->gid.conf = names_primary(c->uid.conf);
+	c->gid.fetch = names_primary(c->uid.fetch);
+}
+
 /* Who is served at all, and who sees everybody's VMs. */
 static int
 members(struct sysconf *c, struct conf_extra *x, struct err *e)
@@ -177,6 +191,7 @@ main(int argc, char *argv[])
 	    conf_parse(&texts, &c, &extra, &e) < 0 ||
 	    default_users(&c, &e) < 0 || members(&c, &extra, &e) < 0)
 		fatalx("%s", e.msg);
+	role_groups(&c);
 	c.compose &= ~off;
 	host(&c, extra.accel);
 	if (sysconf_check(&c, &e) < 0)

@@ -47,6 +47,14 @@ names_gid(const char *s, uint32_t *gid)
 	return 0;
 }
 
+uint32_t
+names_primary(uint32_t uid)
+{
+	const struct passwd *pw = getpwuid(uid);
+
+	return pw != NULL ? pw->pw_gid : uid;
+}
+
 /* Index of uid, or of the place where it belongs. */
 static uint32_t
 place(const struct uid_set *s, uint32_t uid)

@@ -15,6 +15,10 @@
 int names_uid(const char *s, uint32_t *uid);
 int names_gid(const char *s, uint32_t *gid);
 
+/* The primary group of a uid; a uid without an entry has the gid of the same
+ * number. */
+uint32_t names_primary(uint32_t uid);
+
 struct uid_set {
 	uint32_t *uid;		/* sorted, no doubles */
 	uint32_t n, max;

@@ -39,6 +39,7 @@ configure(struct sysconf *c)
 	(void)strlcpy(c->instance, "fronttst", sizeof(c->instance));
 	c->uid = (struct sysconf_uids){ FRONT_UID, 61002, 61003, 61004, 61005,
 		61006, 61007 };
+	c->gid = c->uid;
 	c->group = 61010;
 	c->members[0] = ALICE;
 	c->members[1] = BOB;

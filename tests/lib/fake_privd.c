@@ -387,6 +387,7 @@ fake_conf(struct sysconf *c)
 	(void)strlcpy(c->instance, "fake", sizeof(c->instance));
 	c->uid = (struct sysconf_uids){ 61001, 61002, 61003, FAKE_CTLD, 61005,
 		61006, 61007 };
+	c->gid = c->uid;
 	c->group = FAKE_GID;
 	memcpy(c->members, m, sizeof(m));
 	c->nmembers = 3;

@@ -338,6 +338,7 @@ configure(struct sysconf *c, uint32_t uid)
 	sysconf_default(c);
 	c->uid = (struct sysconf_uids){ 61001, 61002, 61003, 61004, 61005,
 		61006, 61007 };
+	c->gid = c->uid;
 	c->group = 61010;
 	c->nmembers = 1;
 	c->members[0] = uid;

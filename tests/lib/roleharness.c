@@ -71,6 +71,7 @@ rh_conf(struct sysconf *c, const char *instance)
 	c->vm_id_base = id_base(c);
 	c->uid = (struct sysconf_uids){ RH_FRONT, RH_NET, RH_JAIL, RH_CTLD,
 		RH_CLIENT, RH_CONF, RH_FETCH };
+	c->gid = c->uid;
 	c->group = RH_GROUP;
 	c->nmembers = 2;
 	c->members[0] = RH_TENANT;

@@ -44,7 +44,7 @@ compile_all(void)
 	int fd;
 
 	sysconf_default(&c);
-	c.uid.jail = 61003;
+	c.uid.jail = c.gid.jail = 61003;
 	for (i = 0; i < SEC_N; i++) {
 		fd = seccomp_compile((enum seccomp_list)i, &c, &e);
 		ATF_REQUIRE_MSG(fd >= 0, "%s: %s",

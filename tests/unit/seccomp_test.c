@@ -35,7 +35,7 @@ program(enum seccomp_list list)
 	int fd;
 
 	sysconf_default(&c);
-	c.uid.jail = 61003;
+	c.uid.jail = c.gid.jail = 61003;
 	fd = seccomp_compile(list, &c, &e);
 	ATF_REQUIRE_MSG(fd >= 0, "%s", e.msg);
 	return fd;

@@ -27,6 +27,7 @@ fresh(void)
 	c.uid.conf = 61006;
 	c.uid.fetch = 61007;
 	c.group = 61010;
+	c.gid = c.uid;
 }
 
 static void
@@ -170,6 +171,10 @@ ATF_TC_BODY(ids, tc)
 	BAD(uid.conf, 0, "uid.conf");
 	BAD(uid.fetch, 0, "uid.fetch");
 	BAD(uid.net, 61001, "uid.net");
+	BAD(gid.jail, 0, "gid.jail");
+	BAD(gid.ctld, 61001, "gid.ctld");
+	BAD(gid.client, 61010, "gid.client");
+	BAD(gid.net, 0x70000001u, "gid.net");
 	BAD(uid.fetch, 61001, "uid.fetch");
 	BAD(uid.jail, UINT32_MAX, "uid.jail");
 	BAD(uid.ctld, 0x70000000u, "uid.ctld");
