@@ -121,7 +121,7 @@ down(struct starter *s)
 		return told(n, &e);
 	if (n > 0) {
 		log_err("nothing undone: instance %s still has VMs (%d); "
-		    "start the daemon and say postern stop --all",
+		    "start the daemon and say postern stop --everybody",
 		    s->conf.instance, n);
 		return 1;
 	}

@@ -145,6 +145,17 @@ as()
 	    "$POSTERN_BIN" --socket "$SOCK" "$@"
 }
 
+# as_exec UID ARGS...: the same in place of this shell, for `&` and kill
+as_exec()
+{
+	_uid=$1
+	shift
+	# shellcheck disable=SC2086 # words
+	exec nsenter -t "$NS" -n ${INSTANCE_UNSHARE-} setpriv \
+	    --reuid "$_uid" --regid "$_uid" --groups "$GROUP" \
+	    "$POSTERN_BIN" --socket "$SOCK" "$@"
+}
+
 # me ARGS...: as TENANT
 me()
 {
@@ -299,7 +310,7 @@ instance_down()
 	I=$(cat instance.dir 2> /dev/null) || return 0
 	[ -d "$I" ] || return 0
 	instance_vars
-	as 0 stop --all --grace 0 > /dev/null 2>&1
+	as 0 stop --everybody --grace 0 > /dev/null 2>&1
 	daemon_down
 	# whatever the test broke: no process and no cgroup may stay
 	for _v in "$CG"/v*; do

@@ -38,7 +38,7 @@ live_body()
 	good start_guest other -p 8081:80 -p 8082:7/udp
 	good page 8080
 	# a client's own process, while it lives
-	me logs -f web > follow.txt &
+	as_exec $TENANT logs -f web > follow.txt &
 	follow=$!
 	wait_for 50 "logs -f" grep -q TEST-GUEST follow.txt
 	kinds > kinds.txt
