@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Runs in front and jail. Distrusts the descriptor and whoever passed it.
- * The local name of an accepted socket is the listener's, and nobody but
- * root can bind that name in this mount namespace: run_dir is root's.
+ * The local name of an accepted socket is the listener's. In a namespace of
+ * its own a tenant can give that name to any socket, also to one that it then
+ * connects to a listener of root's, whose SO_PEERCRED names root: but the
+ * peer of such a one has a name, as every listener does, and a client has not.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -24,6 +26,21 @@ option(int fd, int name, int want, int code)
 	if (n == sizeof(v) && v == want)
 		return 0;
 	errno = code;
+	return -1;
+}
+
+/* Accepted from a client: 0, else -1. */
+static int
+is_unnamed(int fd)
+{
+	struct sockaddr_un sun;
+	socklen_t n = sizeof(sun);
+
+	if (getpeername(fd, (struct sockaddr *)&sun, &n) < 0)
+		return -1;
+	if (n == sizeof(sun.sun_family))
+		return 0;
+	errno = EADDRINUSE;
 	return -1;
 }
 
@@ -49,5 +66,7 @@ peer_client(int fd, const struct sysconf *c, uint32_t *uid)
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
+	if (is_unnamed(fd) < 0)
+		return -1;
 	return wire_peer(fd, uid, &gid);
 }
