@@ -6,7 +6,7 @@
 #
 # POSTERN_LIBEXEC and POSTERN_BIN say where the programs under test are,
 # POSTERN_GUEST where the test guest is.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2034,SC2086 # used there; INSTANCE_UNSHARE
 
 TENANT=61050
 TENANT2=61051
@@ -150,7 +150,6 @@ as_exec()
 {
 	_uid=$1
 	shift
-	# shellcheck disable=SC2086 # words
 	exec nsenter -t "$NS" -n ${INSTANCE_UNSHARE-} setpriv \
 	    --reuid "$_uid" --regid "$_uid" --groups "$GROUP" \
 	    "$POSTERN_BIN" --socket "$SOCK" "$@"
@@ -237,7 +236,7 @@ other_role()
 # vm_pid SLOTGLOB sup|vmm: a process in a VM's leaf
 vm_pid()
 {
-	cat "$CG"/$1/"$2"/cgroup.procs 2> /dev/null | head -1
+	head -n 1 "$CG/$1/$2/cgroup.procs" 2> /dev/null
 }
 
 # vm_cg NAME [UID]: the directory of a VM's cgroup, by its address

@@ -2,7 +2,7 @@
 # Bad input: each is refused with the field and the remedy, exit 1 (or 2 where
 # the command line itself is wrong), and nothing was made. Runs as root to
 # make the instance; every call is a tenant's.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2015,SC2119 # atf_fail ends a test
 
 # no PATTERN ARGS...: start x ARGS is refused with exit 1, nothing made
 no()
@@ -40,7 +40,7 @@ images_body()
 	image empty 0
 	image unreadable 1M
 	chmod 0 "$d/unreadable"
-	image foreign 1M $TENANT2
+	image foreign 1M "$TENANT2"
 	chmod 666 "$d/foreign"
 	image roots 1M 0
 	chmod 666 "$d/roots"
@@ -192,7 +192,7 @@ time.sleep(60)' &
 	good me start x "$@" -p 8080:80
 	made > made.one
 	refused 1 '-p.*8080.*in use' me start y "$@" -p 8080:80
-	refused 1 '-p.*8080.*in use' as $TENANT2 start y "$@" -p 8080:80
+	refused 1 '-p.*8080.*in use' as "$TENANT2" start y "$@" -p 8080:80
 	nothing_made made.one
 	# a server of the host's own is kept from it, too
 	in_ns "$PY" -c 'import socket

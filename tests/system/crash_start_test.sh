@@ -2,7 +2,7 @@
 # kill -9 of a role in the middle of a start, at moments from 0 to 60 ms after
 # it began: nothing half-made is left, and a new start works. Runs as root;
 # kills only processes of its own instance, by their ids.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2015,SC2119 # atf_fail ends a test
 
 # kill_in_start ROLE: at moments from 0 to 60 ms after a start began
 kill_in_start()

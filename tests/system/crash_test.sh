@@ -2,7 +2,7 @@
 # kill -9 of every process, alone and together: VMs keep running and answering,
 # and every answer stays true. Runs as root; kills only processes of its own
 # instance, by their ids.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2015,SC2119 # atf_fail ends a test
 
 # running N: so many of the tenant's VMs run
 running()

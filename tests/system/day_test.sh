@@ -2,7 +2,7 @@
 # A tenant's day with the postern command: every verb, its answers for people
 # and for programs, and its exit codes (design sections 7 and 8). Runs as
 # root to make the instance, and as the tenant for every call.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2015,SC2119 # atf_fail ends a test
 
 atf_test_case verbs cleanup
 verbs_head()

@@ -2,7 +2,7 @@
 # /proc of every live process against policy/roles.def and common/rolefd.h:
 # ids, capabilities, no_new_privs, seccomp, dumpable, descriptors. Runs as
 # root, reads only. The checker is first shown processes that break each rule.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2015,SC2119 # atf_fail ends a test
 
 # kinds: KIND:PID of everything that lives
 kinds()
@@ -38,7 +38,7 @@ live_body()
 	good start_guest other -p 8081:80 -p 8082:7/udp
 	good page 8080
 	# a client's own process, while it lives
-	as_exec $TENANT logs -f web > follow.txt &
+	as_exec "$TENANT" logs -f web > follow.txt &
 	follow=$!
 	wait_for 50 "logs -f" grep -q TEST-GUEST follow.txt
 	kinds > kinds.txt

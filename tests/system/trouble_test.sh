@@ -2,7 +2,7 @@
 # Trouble: races, guests that crash, a full disk, clients that misbehave. Each
 # has one outcome, costs its own connection or VM, and delays nobody else.
 # Runs as root to make the instance; every call is a tenant's.
-# shellcheck shell=sh
+# shellcheck shell=sh disable=SC2015,SC2119 # atf_fail ends a test
 
 # raw WORD...: one of raw.py's tricks, as the tenant
 raw()
@@ -35,7 +35,7 @@ races_body()
 {
 	instance_up
 	made > made.before
-	for round in 1 2 3; do
+	for _ in 1 2 3; do
 		start_guest web -p 8080:80 > a.out 2>&1 &
 		a=$!
 		start_guest web -p 8080:80 > b.out 2>&1 &
@@ -129,11 +129,10 @@ guests_body()
 	good page 8080
 	good me stop --grace 0.2 hang busy
 	# at once, before the start was answered: the start or the state says so
-	start_guest early --boot-args panic > out.txt 2>&1
-	if [ $? != 0 ]; then
-		grep -q panic out.txt || atf_fail "early: $(cat out.txt)"
-	else
+	if start_guest early --boot-args panic > out.txt 2>&1; then
 		wait_for 20 "early" failed early 'Failed.*panic'
+	else
+		grep -q panic out.txt || atf_fail "early: $(cat out.txt)"
 	fi
 	# ready text that never comes, as the guest is dead
 	start_guest notready --ready console:never --boot-args panic \
@@ -173,6 +172,7 @@ disk_full_body()
 	in_ns mount -t tmpfs -o size=512k,mode=755 none "$I/state"
 	daemon_up
 	good start_guest old -p 8080:80
+	# shellcheck disable=SC2016 # its own arguments
 	in_ns sh -c 'cat /dev/zero > "$1/state/fill" 2> /dev/null' sh "$I"
 	made > made.full
 	refused 1 'space' start_guest new
