@@ -2,7 +2,9 @@
 /*
  * Runs in privd-jail. The child runs our code only, for some 100 us; files of
  * /proc/PID that were opened stay good after its death, so it is killed at
- * once: a parked helper would keep jail's descriptors open behind its back.
+ * once. It keeps no descriptor of jail's but one end of a socket, and ends when
+ * jail does: else a jail that is killed would seem alive by its wires and its
+ * lock.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -11,6 +13,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -20,6 +23,7 @@
 #include "privd/jail/helper.h"
 
 #define HELPER_MS 2000
+#define TELL 3	/* the child's only descriptor from 3 up */
 
 int
 helper_enter_empty(void)
@@ -34,11 +38,15 @@ child(int (*become)(void), int tell)
 
 	/* setresuid(2) made jail non-dumpable, and then its children's maps
 	 * belong to root; nobody else can be in between: same uid, no files */
-	if (become() < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0)
+	if (become() < 0 || prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 ||
+	    fd_arrange(&tell, 1, TELL) < 0)
 		code = errno;
-	(void)fd_writen(tell, &code, sizeof(code));
-	for (;;)
-		(void)pause();
+	else
+		tell = TELL;
+	(void)send(tell, &code, sizeof(code), MSG_NOSIGNAL);
+	if (code == 0) /* until it is killed, or jail has ended */
+		(void)recv(tell, &code, sizeof(code), 0);
+	_exit(0);
 }
 
 /* What the child reported: 0, or -1 with errno. */
@@ -97,8 +105,8 @@ helper_files(int (*become)(void), const struct helper_file *files, unsigned n,
 
 	for (i = 0; i < n; i++)
 		fds[i] = -1;
-	if (pipe2(tell, O_CLOEXEC) < 0)
-		return err_step(e, step, errno, "cannot make a pipe");
+	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, tell) < 0)
+		return err_step(e, step, errno, "cannot make a socket");
 	pid = sysx_clone3(0, -1, &pidfd);
 	if (pid == 0)
 		child(become, tell[1]);
