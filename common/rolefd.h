@@ -58,6 +58,7 @@ enum {	/* ctld */
 	CTLD_FD_CLIENT,		/* from the listener: one record a connection */
 	CTLD_FD_STATE,		/* directory <state_dir>/ctld, its own, 0700 */
 	CTLD_FD_RUN,		/* directory <run_dir>/ctld, its own, 0700 */
+	CTLD_FD_CHANNEL,	/* directory <run_dir>/channel, its own, 0711 */
 	CTLD_FD_LOCK,
 	CTLD_FD_END
 };

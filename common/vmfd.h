@@ -7,7 +7,10 @@
 #ifndef COMMON_VMFD_H
 #define COMMON_VMFD_H
 
-/* vmsup. argv: "vmsup", decimal uid of ctld, decimal enum vmm_kind. */
+#define CHANNELS_MAX 8	/* guest channel ports of a VM */
+
+/* vmsup. argv: "vmsup", decimal uid of ctld, decimal enum vmm_kind, decimal
+ * number of channels. */
 enum {
 	SUP_FD_LISTEN = 3,	/* ctld's listening SEQPACKET socket */
 	SUP_FD_CONSOLE_RING,	/* memfd, common/ring.h */
@@ -18,7 +21,10 @@ enum {
 	SUP_FD_CTL,		/* stream socketpair to the VMM (QMP) */
 	SUP_FD_VMM,		/* pidfd of the VMM, vmsup's child */
 	SUP_FD_FILTER,		/* sealed memfd: its seccomp program */
-	SUP_FD_END
+	SUP_FD_CHANNEL_LISTEN,	/* ctld's listening stream socket for who
+				   connects to a channel; only with channels */
+	SUP_FD_CHANNEL,		/* channel i: stream socketpair to the VMM */
+	SUP_FD_END = SUP_FD_CHANNEL + CHANNELS_MAX
 };
 
 /* VMM: 0-2 are pipes to vmsup (console in, console out, log). */
@@ -27,6 +33,7 @@ enum {
 	VMM_FD_TAP = 4,		/* with SPAWN_TAP_FD */
 	VMM_FD_DRIVE = 10,	/* drive i: 10 + 2i read-only, 11 + 2i
 				   read-write (absent: read-only drive) */
+	VMM_FD_CHANNEL = 40,	/* channel i: stream socketpair to vmsup */
 	VMM_FD_EXE = 60,	/* the pinned VMM, close-on-exec */
 };
 

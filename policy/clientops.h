@@ -9,6 +9,7 @@
 
 #include <stdint.h>
 
+#include "common/vmfd.h"
 #include "common/wire.h"
 #include "policy/privops.h"
 
@@ -52,7 +53,8 @@ enum vm_status {	/* as in JSON; FAILED carries reason */
 enum backend_kind { BACKEND_AUTO = 0, BACKEND_QEMU, BACKEND_FIRECRACKER,
 	BACKEND_RUNNER };
 
-enum ready_kind { READY_NONE = 0, READY_CONSOLE };
+enum ready_kind { READY_NONE = 0, READY_CONSOLE, READY_AGENT };
+#define CHANNEL_AGENT 1u	/* the port whose opening means READY_AGENT */
 
 /* ---- conn: sent by the listener with [wire end, client's accepted socket] */
 struct clreq_conn { uint32_t uid; uint32_t zero; };
@@ -88,6 +90,9 @@ struct clreq_start {
 	char kernel_path[256], rootfs_path[256], initrd_path[256]; /* as the
 				   user wrote them, for `status` only */
 	struct cl_volume volumes[CL_VOLUMES_MAX];
+	uint32_t nchannels;
+	uint32_t zero;
+	uint16_t channels[CHANNELS_MAX]; /* guest channel ports, 1-65535 */
 	struct req_net_up net_up; /* mode = net */
 };
 

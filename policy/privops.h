@@ -121,9 +121,9 @@ struct rep_image { struct rep_hdr r; };
 
 /* ---- spawn. fds in: vmsup's listening socket, sealed memfd with the VMM's
  * arguments (NUL-terminated strings, read by the VMM child alone after it
- * gave up everything), console ring, hypervisor log ring. fd out: pidfd of
- * vmsup. */
-enum { SPAWN_LISTEN, SPAWN_ARGV, SPAWN_CONSOLE, SPAWN_LOG };
+ * gave up everything), console ring, hypervisor log ring, and with channels
+ * the listening socket for who connects to them. fd out: pidfd of vmsup. */
+enum { SPAWN_LISTEN, SPAWN_ARGV, SPAWN_CONSOLE, SPAWN_LOG, SPAWN_CHANNEL };
 enum vmm_kind { VMM_QEMU = 1, VMM_FIRECRACKER };
 #define SPAWN_KVM 1u	   /* /dev/kvm in the tree */
 #define SPAWN_TAP_FD 2u	   /* TAP attached and handed over as an open fd */
@@ -132,6 +132,8 @@ enum vmm_kind { VMM_QEMU = 1, VMM_FIRECRACKER };
 struct req_spawn {
 	uint32_t vmm;
 	uint32_t flags;
+	uint32_t channels; /* socketpairs between vmsup and VMM */
+	uint32_t zero;
 };
 struct rep_spawn { struct rep_hdr r; };
 

@@ -36,10 +36,10 @@ static const struct clientop_row clientops[CLIENTOP_END] = {
 #define DIR_CTLD(x) sizeof(x)
 #define DIR_SUP(x) 0
 static const struct wire_row supops[SUPOP_END] = {
-#define SUPOP(NAME, name, dir, out)                                         \
+#define SUPOP(NAME, name, dir, in, out)                                     \
 	[SUPOP_##NAME] = ROW(#name, SUPOP_##NAME,                           \
 	    sizeof(struct supreq_##name),                                   \
-	    DIR_##dir(struct suprep_##name), 0, 0, out, out),
+	    DIR_##dir(struct suprep_##name), in, in, out, out),
 #include "policy/supops.def"
 #undef SUPOP
 };

@@ -4,9 +4,12 @@
 
 #include <stdint.h>
 
+#include "common/vmfd.h"
 #include "common/wire.h"
 
-#define SUP_VERSION 1
+/* What both speak is the smaller of their versions. 2: console, channels. */
+#define SUP_VERSION 2
+#define SUP_ADMINS_MAX 1024
 
 enum sup_state {
 	SUP_STARTING = 1, /* VMM executed, not heard of yet */
@@ -56,14 +59,39 @@ struct suprep_state { struct rep_hdr r; };
 /* fds out: the console ring, then the hypervisor log ring */
 struct supreq_rings { uint64_t zero; };
 struct suprep_rings { struct rep_hdr r; };
+/* fd in: a stream socket, guest's output out of it, its input into it. EBUSY:
+ * as many are attached as may be; ESRCH: the VMM has ended */
+struct supreq_console { uint64_t zero; };
+struct suprep_console { struct rep_hdr r; };
+/* Ports by their order in the start request; who may connect besides root. */
+struct supreq_channels {
+	uint32_t owner;
+	uint32_t nports;
+	uint32_t ports[CHANNELS_MAX];
+	uint32_t nadmins;
+	uint32_t zero;
+	uint32_t admins[SUP_ADMINS_MAX];
+};
+struct suprep_channels { struct rep_hdr r; };
+/* fd in: a stream socket. ENOENT: no such port; ECONNREFUSED: the guest has
+ * not opened it; EBUSY: it is in use; ESRCH */
+struct supreq_connect { uint32_t port; uint32_t zero; };
+struct suprep_connect { struct rep_hdr r; };
+struct supreq_ready_port { uint32_t port; uint32_t zero; };
+struct suprep_ready_port { struct rep_hdr r; };
 
 enum supop {
 	SUPOP_NONE = 0,
-#define SUPOP(NAME, name, dir, out) SUPOP_##NAME,
+#define SUPOP(NAME, name, dir, in, out) SUPOP_##NAME,
 #include "policy/supops.def"
 #undef SUPOP
 	SUPOP_END
 };
+#define SUPOP(NAME, name, dir, in, out)                                  \
+	_Static_assert(sizeof(struct supreq_##name) <= WIRE_BODY_MAX &&  \
+	    sizeof(struct supreq_##name) % 8 == 0, "supreq_" #name);
+#include "policy/supops.def"
+#undef SUPOP
 const struct wire_row *supop_row(uint16_t type);	/* policy/supops.c */
 
 #endif

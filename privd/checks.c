@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 
+#include "common/vmfd.h"
 #include "policy/steps.h"
 #include "privd/front.h"
 
@@ -107,7 +108,8 @@ check_spawn(const struct front *f, const struct slot *s,
     const struct req_spawn *req, struct rep_hdr *no)
 {
 	(void)s;
-	if ((req->flags & ~(SPAWN_KVM | SPAWN_TAP_FD | SPAWN_TUN)) != 0)
+	if ((req->flags & ~(SPAWN_KVM | SPAWN_TAP_FD | SPAWN_TUN)) != 0 ||
+	    req->zero != 0 || req->channels > CHANNELS_MAX)
 		return V_MALFORMED;
 	if (req->vmm != VMM_QEMU && req->vmm != VMM_FIRECRACKER)
 		return refuse(no, EINVAL, STEP_EXEC_VMM);

@@ -142,7 +142,7 @@ dirs_run(struct starter *s, struct err *e)
 	int i, fd;
 
 	s->lock = s->ledger = s->listen = -1;
-	s->ctld_run = s->ctld_state = -1;
+	s->ctld_run = s->ctld_state = s->ctld_channel = -1;
 	s->libexec = dir_trusted(s->conf.libexec_dir, e);
 	if (s->libexec < 0)
 		return -1;
@@ -233,6 +233,11 @@ dirs_rest(struct starter *s, struct err *e)
 
 	s->ctld_run = dir_make(s->run_dir, "ctld", 0700, s->conf.uid.ctld, e);
 	if (s->ctld_run < 0)
+		return err_wrap(e, "%s", s->conf.run_dir);
+	/* who may use a socket in it is judged by its listener */
+	s->ctld_channel = dir_make(s->run_dir, "channel", 0711,
+	    s->conf.uid.ctld, e);
+	if (s->ctld_channel < 0)
 		return err_wrap(e, "%s", s->conf.run_dir);
 	state = make_root_dir(s->conf.state_dir, e);
 	if (state < 0)

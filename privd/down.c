@@ -92,6 +92,7 @@ run_dir_down(const struct starter *s, struct err *e)
 	const char *name = strrchr(s->conf.run_dir, '/') + 1;
 
 	if (parent < 0 || empty(s->run_dir, "ctld", 1, e) < 0 ||
+	    empty(s->run_dir, "channel", 0, e) < 0 ||
 	    empty(s->run_dir, "front", 0, e) < 0)
 		return -1;
 	(void)unlinkat(s->run_dir, CONTROL_SOCKET, 0);

@@ -241,6 +241,7 @@ start_ctld(const struct starter *s, const struct wires *w, struct err *e)
 	AT(CTLD_FD_CLIENT) = w->client_ctld[1];
 	AT(CTLD_FD_STATE) = s->ctld_state;
 	AT(CTLD_FD_RUN) = s->ctld_run;
+	AT(CTLD_FD_CHANNEL) = s->ctld_channel;
 	AT(CTLD_FD_LOCK) = s->lock;
 	return launch(s, &l, e);
 }

@@ -26,7 +26,7 @@ struct starter {
 	int conf_fd;	/* the same, sealed */
 	int lock;	/* held by every role that has effects: see lock_take */
 	int run_dir, libexec;
-	int ctld_run, ctld_state; /* ctld's own directories */
+	int ctld_run, ctld_state, ctld_channel; /* ctld's own directories */
 	int ledger, listen;
 	int was_off;	/* IPv4 forwarding was off before us */
 	struct cgroups cg;

@@ -40,6 +40,7 @@
  * arrives.
  */
 #define QEMU_BUS_DRIVE 23u
+#define QEMU_BUS_CHANNEL 3u
 #define QEMU_BUS_NET 2u
 #define QEMU_BUS_RNG 1u
 
@@ -175,6 +176,29 @@ args_network(struct args *a)
 	    GUEST_MAC, QEMU_BUS_NET);
 }
 
+/* One port each, beside number 0, which is kept for a console. Its stream is
+ * open from the start, so the guest always sees somebody at the other end;
+ * vmsup learns by VSERPORT_CHANGE, with the id, when the guest opens it. */
+static void
+args_channels(struct args *a, const struct clreq_start *req)
+{
+	unsigned i;
+
+	if (req->nchannels == 0)
+		return;
+	arg(a, "-device");
+	arg(a, "virtio-serial-device,max_ports=%u,bus=virtio-mmio-bus.%u",
+	    req->nchannels + 1, QEMU_BUS_CHANNEL);
+	for (i = 0; i < req->nchannels; i++) {
+		arg(a, "-chardev");
+		arg(a, "socket,id=s%u,fd=%u", i, VMM_FD_CHANNEL + i);
+		arg(a, "-device");
+		arg(a, "virtserialport,id=c%u,chardev=s%u,nr=%u,"
+		       "name=io.postern.%u", i, i, i + 1,
+		    (unsigned)req->channels[i]);
+	}
+}
+
 /* Does the line have a word that begins with this? */
 static int
 has_word(const char *line, const char *begin)
@@ -234,6 +258,9 @@ check(const struct clreq_start *req, struct err *e)
 	if (req->memory_mib == 0 || req->memory_mib > 1u << 20)
 		return err_field(e, "memory_mib", EINVAL,
 		    "%u is not between 1 and 1048576", req->memory_mib);
+	if (req->nchannels > CHANNELS_MAX)
+		return err_field(e, "channel_ports", EINVAL,
+		    "%u is more than %u", req->nchannels, CHANNELS_MAX);
 	if (req->nvolumes > CL_VOLUMES_MAX)
 		return err_field(e, "volumes", EINVAL, "%u is more than %u",
 		    req->nvolumes, CL_VOLUMES_MAX);
@@ -265,6 +292,7 @@ plan_numbers(const struct sysconf *c, const struct clreq_start *req,
 	out->limits.memory_mib = req->memory_mib + (uint32_t)mib;
 	out->limits.pids = req->cpus + QEMU_THREADS;
 	out->spawn.vmm = VMM_QEMU;
+	out->spawn.channels = req->nchannels;
 	if (c->accel)
 		out->spawn.flags |= SPAWN_KVM;
 	if (req->net != NET_NONE)
@@ -292,6 +320,7 @@ qemu_plan(const struct sysconf *c, const struct clreq_start *req,
 	arg(&a, "virtio-rng-device,bus=virtio-mmio-bus.%u", QEMU_BUS_RNG);
 	if (req->net != NET_NONE)
 		args_network(&a);
+	args_channels(&a, req);
 	arg(&a, "-kernel");
 	arg(&a, VMM_PATH_KERNEL);
 	if ((req->flags & CL_HAS_INITRD) != 0) {

@@ -1,11 +1,14 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Runs in vmsup. Moves what a guest printed (stdout of the VMM) and what the
- * VMM said (its stderr) into rings of fixed size. Any bytes, any amount: one
- * bounded read a turn, so a flood delays nobody else.
+ * VMM said (its stderr) into rings of fixed size, and to whoever is attached;
+ * what those typed goes to the guest. Any bytes, any amount: one bounded read
+ * a turn, so a flood delays nobody else, and nothing ever waits for a reader.
  */
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "common/fdutil.h"
@@ -37,9 +40,93 @@ see(struct sup *s, size_t n)
 	}
 }
 
+/* To everybody attached, as much as fits; the rest is lost to them. */
+static void
+tell_attached(struct sup *s, size_t n)
+{
+	unsigned i;
+
+	for (i = 0; n > 0 && i < SUP_CONSOLES_MAX; i++)
+		if (s->attached[i] >= 0 && send(s->attached[i], s->buf, n,
+		    MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN &&
+		    errno != EINTR)
+			fd_close(&s->attached[i]);
+}
+
+int
+console_attach(struct sup *s, int fd)
+{
+	unsigned i;
+
+	if (s->out < 0)
+		return ESRCH;
+	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+		if (s->attached[i] < 0) {
+			s->attached[i] = fd;
+			return 0;
+		}
+	return EBUSY;
+}
+
+void
+console_write(struct sup *s)
+{
+	ssize_t k;
+
+	while (s->ntyped > 0 && s->in >= 0) {
+		k = write(s->in, s->typed + s->at_typed, s->ntyped);
+		if (k < 0 && errno == EINTR)
+			continue;
+		if (k < 0 && errno == EAGAIN)
+			return;
+		if (k < 0) { /* the VMM reads no console any more */
+			fd_close(&s->in);
+			break;
+		}
+		s->at_typed += (size_t)k;
+		s->ntyped -= (size_t)k;
+	}
+	s->ntyped = 0;
+}
+
+void
+console_typed(struct sup *s, unsigned i, short what)
+{
+	ssize_t k = -1;
+
+	if ((what & POLLIN) != 0 && s->ntyped == 0) {
+		k = recv(s->attached[i], s->typed, sizeof(s->typed),
+		    MSG_DONTWAIT);
+		if (k < 0 && (errno == EAGAIN || errno == EINTR))
+			return;
+	} else if ((what & (POLLHUP | POLLERR | POLLNVAL)) == 0)
+		return;
+	if (k <= 0) {
+		fd_close(&s->attached[i]);
+		return;
+	}
+	s->at_typed = 0;
+	s->ntyped = (size_t)k;
+	console_write(s);
+}
+
+void
+console_end(struct sup *s)
+{
+	unsigned i;
+
+	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+		fd_close(&s->attached[i]);
+	s->ntyped = 0;
+}
+
 void
 console_start(struct sup *s)
 {
+	unsigned i;
+
+	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+		s->attached[i] = -1;
 	watch_set(&s->panic_watch, PANIC_TEXT);
 	watch_set(&s->ready_watch, "");
 }
@@ -50,6 +137,7 @@ console_input(struct sup *s)
 	size_t n = take(s, &s->out);
 
 	ring_put(&s->console, s->buf, n);
+	tell_attached(s, n);
 	see(s, n);
 	return n;
 }

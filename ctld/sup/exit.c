@@ -68,6 +68,8 @@ vmm_ended(struct sup *s, const siginfo_t *si)
 	else if (WEXITSTATUS(s->wait_status) != 0)
 		sup_end(s, END_VMM_ERROR);
 	ask_fail_all(s, ESRCH);
+	console_end(s);
+	channel_end(s);
 	fd_close(&s->ctl);
 	fd_close(&s->in);
 	fd_close(&s->out);

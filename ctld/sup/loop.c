@@ -12,7 +12,9 @@
 #include "ctld/sup/sup.h"
 #include "policy/privops.h"
 
-enum { ON_LISTEN, ON_CONN, ON_OUT, ON_LOG, ON_CTL, ON_VMM, ON_CHLD, ON_N };
+enum { ON_LISTEN, ON_CONN, ON_OUT, ON_LOG, ON_CTL, ON_VMM, ON_CHLD, ON_IN,
+	ON_ATTACHED, ON_CHANNELS = ON_ATTACHED + SUP_CONSOLES_MAX,
+	ON_N = ON_CHANNELS + CHANNEL_POLLS };
 
 const struct sup_backend *
 sup_backend(uint32_t vmm_kind)
@@ -54,10 +56,18 @@ want(const struct sup *s, struct pollfd p[ON_N])
 	p[ON_CTL].fd = s->ctl;
 	p[ON_VMM].fd = s->vmm;
 	p[ON_CHLD].fd = s->chld;
-	for (i = 0; i < ON_N; i++) {
+	/* a pipe's end is told always: it is looked at when it must take */
+	p[ON_IN].fd = s->ntyped > 0 ? s->in : -1;
+	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+		p[ON_ATTACHED + i].fd = s->attached[i];
+	for (i = 0; i < ON_CHANNELS; i++) {
 		p[i].events = POLLIN;
 		p[i].revents = 0;
+		if (i >= ON_ATTACHED && s->ntyped > 0)
+			p[i].events = 0;
 	}
+	p[ON_IN].events = POLLOUT;
+	channel_want(s, p + ON_CHANNELS);
 	if (s->owed)
 		p[ON_CONN].events |= POLLOUT;
 	if (s->ctl >= 0 && s->be->waiting(s))
@@ -69,6 +79,8 @@ want(const struct sup *s, struct pollfd p[ON_N])
 static void
 act(struct sup *s, const struct pollfd p[ON_N])
 {
+	unsigned i;
+
 	if (s->out >= 0 && p[ON_OUT].revents != 0)
 		(void)console_input(s);
 	if (s->log_out >= 0 && p[ON_LOG].revents != 0)
@@ -77,6 +89,12 @@ act(struct sup *s, const struct pollfd p[ON_N])
 		s->be->output(s);
 	if (s->ctl >= 0 && (p[ON_CTL].revents & ~POLLOUT) != 0)
 		s->be->input(s);
+	if (s->in >= 0 && p[ON_IN].revents != 0)
+		console_write(s);
+	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+		if (s->attached[i] >= 0)
+			console_typed(s, i, p[ON_ATTACHED + i].revents);
+	channel_act(s, p + ON_CHANNELS);
 	if (p[ON_VMM].revents != 0 || p[ON_CHLD].revents != 0)
 		exit_reap(s);
 	if (s->conn >= 0 && (p[ON_CONN].revents & POLLOUT) != 0 && s->owed)
@@ -104,6 +122,7 @@ sup_loop(struct sup *s)
 		if (ppoll(p, ON_N, ms < 0 ? NULL : &ts, NULL) < 0)
 			continue;
 		serve_expire(s, now_ms());
+		channel_expire(s, now_ms());
 		act(s, p);
 	}
 }

@@ -39,9 +39,10 @@ number(const char *text, uint32_t *out)
 static int
 setup(struct sup *s, char *const argv[])
 {
-	uint32_t kind;
+	uint32_t kind, channels;
 
 	if (number(argv[1], &s->ctld_uid) < 0 || number(argv[2], &kind) < 0 ||
+	    number(argv[3], &channels) < 0 || channel_init(s, channels) < 0 ||
 	    (s->be = sup_backend(kind)) == NULL) {
 		errno = EINVAL;
 		return -1;
@@ -64,6 +65,7 @@ setup(struct sup *s, char *const argv[])
 	 * VMM has another uid, so this opens nothing to it. */
 	if (prctl(PR_SET_DUMPABLE, 1, 0, 0, 0) < 0 ||
 	    signal(SIGPIPE, SIG_IGN) == SIG_ERR ||
+	    fcntl(s->in, F_SETFL, O_WRONLY | O_NONBLOCK) < 0 ||
 	    fcntl(s->out, F_SETFL, O_RDONLY | O_NONBLOCK) < 0 ||
 	    fcntl(s->log_out, F_SETFL, O_RDONLY | O_NONBLOCK) < 0 ||
 	    fcntl(s->listen, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
@@ -78,7 +80,7 @@ main(int argc, char *argv[])
 	static struct sup sup;
 
 	log_init("vmsup", 0); /* names us in the line about a violation */
-	if (argc != 3)
+	if (argc != 4)
 		return 2;
 	if (setup(&sup, argv) < 0) {
 		if (sup.log.hdr != NULL)

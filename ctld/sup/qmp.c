@@ -128,6 +128,15 @@ event_shutdown(struct sup *s, const struct qmp_msg *m)
 	s->qmp.phase = QMP_ENDING;
 }
 
+/* Devices of channels are named c0, c1 and so on by ctld/backend/qemu.c. */
+static void
+event_port(struct sup *s, const struct qmp_msg *m)
+{
+	if (m->device[0] == 'c' && m->device[1] >= '0' &&
+	    m->device[1] <= '9' && m->device[2] == '\0')
+		channel_guest(s, (unsigned)(m->device[1] - '0'), m->open);
+}
+
 static void
 handle_event(struct sup *s, const struct qmp_msg *m)
 {
@@ -150,6 +159,9 @@ handle_event(struct sup *s, const struct qmp_msg *m)
 		/* at the start the answer to cont tells */
 		if (s->state == SUP_PAUSED)
 			sup_state(s, SUP_RUNNING);
+		break;
+	case QMP_EV_PORT:
+		event_port(s, m);
 		break;
 	case QMP_EV_RESET:
 	case QMP_EV_POWERDOWN:

@@ -11,7 +11,7 @@
 
 enum key {
 	KEY_OTHER = 0, KEY_QMP, KEY_RETURN, KEY_ERROR, KEY_EVENT, KEY_DATA,
-	KEY_ID, KEY_STATUS, KEY_REASON, KEY_GUEST, KEY_DESC, KEY_END
+	KEY_ID, KEY_STATUS, KEY_REASON, KEY_GUEST, KEY_DESC, KEY_OPEN, KEY_END
 };
 enum type { TYPE_STRING, TYPE_NUMBER, TYPE_TRUE, TYPE_FALSE, TYPE_NULL,
 	TYPE_OBJECT, TYPE_ARRAY };
@@ -35,12 +35,14 @@ struct scan {
 static const char *const keys[KEY_END] = { [KEY_QMP] = "QMP",
 	[KEY_RETURN] = "return", [KEY_ERROR] = "error", [KEY_EVENT] = "event",
 	[KEY_DATA] = "data", [KEY_ID] = "id", [KEY_STATUS] = "status",
-	[KEY_REASON] = "reason", [KEY_GUEST] = "guest", [KEY_DESC] = "desc" };
+	[KEY_REASON] = "reason", [KEY_GUEST] = "guest", [KEY_DESC] = "desc",
+	[KEY_OPEN] = "open" };
 static const char *const events[QMP_EV_END] = {
 	[QMP_EV_SHUTDOWN] = "SHUTDOWN", [QMP_EV_RESET] = "RESET",
 	[QMP_EV_STOP] = "STOP", [QMP_EV_RESUME] = "RESUME",
 	[QMP_EV_POWERDOWN] = "POWERDOWN",
-	[QMP_EV_PANICKED] = "GUEST_PANICKED" };
+	[QMP_EV_PANICKED] = "GUEST_PANICKED",
+	[QMP_EV_PORT] = "VSERPORT_CHANGE" };
 static const char *const reasons[QMP_WHY_END] = {
 	[QMP_WHY_GUEST_SHUTDOWN] = "guest-shutdown",
 	[QMP_WHY_GUEST_RESET] = "guest-reset",
@@ -230,8 +232,17 @@ note_inner(struct scan *s, enum key key, enum type type, const struct span *v)
 		m->guest = type == TYPE_TRUE;
 		return 0;
 	}
+	if (key == KEY_OPEN && s->key[1] == KEY_DATA) {
+		m->open = type == TYPE_TRUE;
+		return 0;
+	}
 	if (type != TYPE_STRING)
 		return 0;
+	if (key == KEY_ID && s->key[1] == KEY_DATA && !v->escaped &&
+	    v->n < sizeof(m->device)) {
+		memcpy(m->device, v->s, v->n);
+		m->device[v->n] = '\0';
+	}
 	if (key == KEY_REASON && s->key[1] == KEY_DATA)
 		m->reason = (enum qmp_reason)word(v, reasons, QMP_WHY_END);
 	if (key == KEY_STATUS && s->key[1] == KEY_RETURN)

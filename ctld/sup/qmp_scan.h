@@ -18,7 +18,8 @@ enum qmp_kind { QMP_NONE = 0, QMP_GREETING, QMP_RETURN, QMP_ERROR, QMP_EVENT };
 /* What we act on; every other event is QMP_EV_OTHER and has no effect. */
 enum qmp_event {
 	QMP_EV_OTHER = 0, QMP_EV_SHUTDOWN, QMP_EV_RESET, QMP_EV_STOP,
-	QMP_EV_RESUME, QMP_EV_POWERDOWN, QMP_EV_PANICKED, QMP_EV_END
+	QMP_EV_RESUME, QMP_EV_POWERDOWN, QMP_EV_PANICKED, QMP_EV_PORT,
+	QMP_EV_END
 };
 enum qmp_reason {	/* data.reason of SHUTDOWN */
 	QMP_WHY_OTHER = 0, QMP_WHY_GUEST_SHUTDOWN, QMP_WHY_GUEST_RESET,
@@ -37,6 +38,8 @@ struct qmp_msg {
 	enum qmp_status status;
 	uint32_t id;	/* of a command's answer; 0: it had none */
 	int guest;	/* data.guest of SHUTDOWN: the guest did it */
+	int open;	/* data.open of VSERPORT_CHANGE */
+	char device[16]; /* data.id of it; "" if longer or escaped */
 	char desc[96];	/* error.desc, printable ASCII, cut */
 };
 

@@ -50,7 +50,12 @@ _Static_assert(sizeof(struct suprep_shutdown) == sizeof(struct rep_hdr) &&
     sizeof(struct suprep_quit) == sizeof(struct rep_hdr) &&
     sizeof(struct suprep_ack_exit) == sizeof(struct rep_hdr) &&
     sizeof(struct suprep_ready) == sizeof(struct rep_hdr) &&
-    sizeof(struct suprep_rings) == sizeof(struct rep_hdr), "plain answers");
+    sizeof(struct suprep_rings) == sizeof(struct rep_hdr) &&
+    sizeof(struct suprep_console) == sizeof(struct rep_hdr) &&
+    sizeof(struct suprep_channels) == sizeof(struct rep_hdr) &&
+    sizeof(struct suprep_connect) == sizeof(struct rep_hdr) &&
+    sizeof(struct suprep_ready_port) == sizeof(struct rep_hdr),
+    "plain answers");
 
 static void
 answer(struct sup *s, const struct wire_hdr *req, const void *body, size_t n,
@@ -100,6 +105,8 @@ do_hello(struct sup *s)
 	memcpy(&q, s->msg.body, sizeof(q));
 	if (q.version == 0 || q.zero != 0)
 		return -1;
+	if (q.version < r.version)
+		r.version = q.version; /* an older ctld came back */
 	answer(s, &s->msg.h, &r, sizeof(r), NULL, 0);
 	s->greeted = 1;
 	serve_tell(s);
@@ -213,6 +220,61 @@ do_rings(struct sup *s)
 	return 0;
 }
 
+/* The stream is taken only with a good answer. */
+static int
+do_console(struct sup *s)
+{
+	int code;
+
+	if (!is_zero(&s->msg))
+		return -1;
+	code = console_attach(s, s->msg.fds[0]);
+	if (code == 0)
+		(void)fd_steal(&s->msg.fds[0]);
+	answer_code(s, &s->msg.h, code);
+	return 0;
+}
+
+static int
+do_connect(struct sup *s)
+{
+	struct supreq_connect q;
+	int code;
+
+	memcpy(&q, s->msg.body, sizeof(q));
+	if (q.zero != 0)
+		return -1;
+	code = channel_connect(s, q.port, s->msg.fds[0]);
+	if (code == 0)
+		(void)fd_steal(&s->msg.fds[0]);
+	answer_code(s, &s->msg.h, code);
+	return 0;
+}
+
+static int
+do_channels(struct sup *s)
+{
+	const void *body = s->msg.body;
+
+	if (channel_tell(s, body) < 0)
+		return -1;
+	answer_code(s, &s->msg.h, 0);
+	return 0;
+}
+
+static int
+do_ready_port(struct sup *s)
+{
+	struct supreq_ready_port q;
+
+	memcpy(&q, s->msg.body, sizeof(q));
+	if (q.zero != 0 || q.port == 0)
+		return -1;
+	answer_code(s, &s->msg.h, 0);
+	channel_ready(s, q.port);
+	return 0;
+}
+
 /* -1: malformed. */
 static int
 dispatch(struct sup *s)
@@ -221,7 +283,10 @@ dispatch(struct sup *s)
 		[SUPOP_HELLO] = do_hello, [SUPOP_SHUTDOWN] = do_shutdown,
 		[SUPOP_PAUSE] = do_pause, [SUPOP_RESUME] = do_resume,
 		[SUPOP_QUIT] = do_quit, [SUPOP_ACK_EXIT] = do_ack_exit,
-		[SUPOP_READY] = do_ready, [SUPOP_RINGS] = do_rings };
+		[SUPOP_READY] = do_ready, [SUPOP_RINGS] = do_rings,
+		[SUPOP_CONSOLE] = do_console, [SUPOP_CHANNELS] = do_channels,
+		[SUPOP_CONNECT] = do_connect,
+		[SUPOP_READY_PORT] = do_ready_port };
 	const struct wire_row *row = supop_row(s->msg.h.type);
 
 	if (row == NULL || handlers[row->type] == NULL ||
@@ -288,9 +353,11 @@ serve_expire(struct sup *s, int64_t now)
 int
 serve_timeout(const struct sup *s, int64_t now)
 {
-	int64_t first = s->accept_at;
+	int64_t first = s->accept_at, until = channel_until(s);
 	unsigned i;
 
+	if (until != 0 && (first == 0 || until < first))
+		first = until;
 	for (i = 0; i < SUP_ASKS_MAX; i++)
 		if (s->asks[i].id != 0 &&
 		    (first == 0 || s->asks[i].until < first))

@@ -15,6 +15,7 @@
 
 #include "common/ring.h"
 #include "common/wire.h"
+#include "ctld/sup/channel.h"
 #include "ctld/sup/qmp.h"
 #include "ctld/sup/watch.h"
 #include "policy/supops.h"
@@ -22,6 +23,8 @@
 #define SUP_ASKS_MAX 8u	       /* requests that wait for the VMM */
 #define SUP_ASK_MS 2000	       /* and how long: then ETIMEDOUT */
 #define SUP_REST_MS 1000       /* no accept(2) for so long after it failed */
+#define SUP_CONSOLES_MAX 4u    /* attached to the console at a time */
+#define SUP_TYPED_MAX 1024u    /* bytes for the guest that wait */
 #define SUP_DRAIN_MAX (4u << 20) /* bytes read of a dead VMM's pipes at most */
 
 enum sup_cmd { SUP_CMD_SHUTDOWN, SUP_CMD_QUIT, SUP_CMD_PAUSE, SUP_CMD_RESUME };
@@ -75,6 +78,10 @@ struct sup {
 
 	struct ring console, log;
 	struct watch ready_watch, panic_watch;
+	int attached[SUP_CONSOLES_MAX];	/* streams, or -1 */
+	size_t ntyped, at_typed;	/* [at, at + n) waits for the guest */
+	char typed[SUP_TYPED_MAX];
+	struct channels chan;
 	struct qmp qmp;
 	struct wire_msg msg;
 	char buf[4096];
@@ -98,6 +105,15 @@ void console_start(struct sup *s);
 /* s->out, s->log_out is readable, or ended: one read. Bytes, or 0. */
 size_t console_input(struct sup *s);
 size_t console_log(struct sup *s);
+/* fd hears the guest's output from now on, and what it sends is the guest's
+ * input: taken if the answer is 0, else an errno. A reader that stalls loses
+ * bytes; it delays neither the guest nor the ring. */
+int console_attach(struct sup *s, int fd);
+/* attached[i] has bytes or an end: what is polled so; s->in has room. */
+void console_typed(struct sup *s, unsigned i, short what);
+void console_write(struct sup *s);
+/* The VMM has ended: so do they all. */
+void console_end(struct sup *s);
 /* Watch for text, from the oldest byte that the ring still has. */
 void console_ready(struct sup *s, const char *text);
 

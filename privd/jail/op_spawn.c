@@ -15,6 +15,7 @@
 #include "common/fdutil.h"
 #include "common/rolefd.h"
 #include "common/sysx.h"
+#include "common/vmfd.h"
 #include "policy/steps.h"
 #include "privd/jail/dispatch.h"
 #include "privd/jail/idmap.h"
@@ -36,6 +37,10 @@ spawn_check(const struct req_spawn *q, struct err *e)
 	if ((q->flags & ~v->flags) != 0)
 		return err_step(e, STEP_EXEC_VMM, EINVAL,
 		    "flags 0x%" PRIx32 " are not for %s", q->flags, v->name);
+	if (q->channels > CHANNELS_MAX || q->zero != 0)
+		return err_step(e, STEP_EXEC_VMM, EINVAL, "%" PRIu32
+		    " channels, and %d is the most", q->channels,
+		    CHANNELS_MAX);
 	return 0;
 }
 
@@ -95,7 +100,7 @@ borrow_own(struct jail *j, const struct slot *s, const struct vmm *v,
 	return 0;
 }
 
-/* Only a listening unix socket may become vmsup's. */
+/* Only listening unix sockets may become vmsup's. */
 static int
 listens(int fd)
 {
@@ -113,6 +118,10 @@ take_request(struct spawn *sp, struct wire_msg *m, struct err *e)
 	if (!listens(m->fds[SPAWN_LISTEN]))
 		return err_step(e, STEP_EXEC_SUP, EINVAL,
 		    "vmsup's socket does not listen");
+	if ((m->nfds > SPAWN_CHANNEL) != (sp->channels > 0) ||
+	    (sp->channels > 0 && !listens(m->fds[SPAWN_CHANNEL])))
+		return err_step(e, STEP_EXEC_SUP, EINVAL,
+		    "channels and one listening socket for them go together");
 	if (fcntl(m->fds[SPAWN_CONSOLE], F_GET_SEALS) < 0 ||
 	    fcntl(m->fds[SPAWN_LOG], F_GET_SEALS) < 0 ||
 	    fd_sealed_size(m->fds[SPAWN_ARGV], SPAWN_ARGV_MAX) < 0)
@@ -122,6 +131,8 @@ take_request(struct spawn *sp, struct wire_msg *m, struct err *e)
 	sp->fd[SP_ARGV] = fd_steal(&m->fds[SPAWN_ARGV]);
 	sp->fd[SP_CONSOLE] = fd_steal(&m->fds[SPAWN_CONSOLE]);
 	sp->fd[SP_LOG] = fd_steal(&m->fds[SPAWN_LOG]);
+	if (sp->channels > 0)
+		sp->fd[SP_CHANNEL] = fd_steal(&m->fds[SPAWN_CHANNEL]);
 	return 0;
 }
 
@@ -218,6 +229,7 @@ op_spawn(struct jail *j, struct op *o, const struct req_spawn *req,
 	spawn_init(&sp);
 	sp.kind = req->vmm;
 	sp.flags = req->flags;
+	sp.channels = req->channels;
 	sp.uid_sup = slot_uid_sup(&j->conf, s->slot);
 	sp.uid_vmm = slot_uid_vmm(&j->conf, s->slot);
 	sp.gid = slot_gid(&j->conf, s->slot);

@@ -11,6 +11,7 @@
 #include <inttypes.h>
 #include <sched.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -28,8 +29,9 @@
 /* Behind vmsup's own descriptors, closed by its exec. */
 enum { EXE = SUP_FD_END, SYNC, GO, LAST };
 
-struct pipes {		/* [0] read, [1] write; ctl: [0] vmsup, [1] VMM */
-	int in[2], out[2], log[2], ctl[2], go[2];
+/* [0] read, [1] write; ctl, channel: [0] vmsup, [1] VMM */
+struct pipes {
+	int in[2], out[2], log[2], ctl[2], go[2], channel[CHANNELS_MAX][2];
 };
 
 void
@@ -64,8 +66,15 @@ keep_own(struct spawn *sp)
 }
 
 static int
-make_pipes(struct pipes *p)
+make_pipes(struct pipes *p, uint32_t channels)
 {
+	uint32_t i;
+
+	memset(p->channel, -1, sizeof(p->channel));
+	for (i = 0; i < channels && i < CHANNELS_MAX; i++)
+		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
+		    p->channel[i]) < 0)
+			return -1;
 	if (pipe2(p->in, O_CLOEXEC) < 0 || pipe2(p->out, O_CLOEXEC) < 0 ||
 	    pipe2(p->log, O_CLOEXEC) < 0 || pipe2(p->go, O_CLOEXEC) < 0)
 		return -1;
@@ -77,10 +86,12 @@ static int
 clone_v(struct spawn *sp, struct pipes *p, int tun)
 {
 	struct v_ends ends = { p->in[0], p->out[1], p->log[1], p->ctl[1], tun,
-		p->go[0] };
-	int pidfd;
+		p->go[0], { 0 } };
+	int pidfd, i;
 	pid_t pid;
 
+	for (i = 0; i < CHANNELS_MAX; i++)
+		ends.channel[i] = p->channel[i][1];
 	pid = sysx_clone3(0, sp->fd[SP_CG_VMM], &pidfd);
 	if (pid == 0) {
 		fd_close(&p->go[1]);
@@ -105,7 +116,7 @@ std_null(void)
 static int
 arrange(struct spawn *sp, const struct pipes *p, int vmm)
 {
-	const int keep[LAST - 3] = {
+	int keep[LAST - 3] = {
 		[SUP_FD_LISTEN - 3] = sp->fd[SP_LISTEN],
 		[SUP_FD_CONSOLE_RING - 3] = sp->fd[SP_CONSOLE],
 		[SUP_FD_LOG_RING - 3] = sp->fd[SP_LOG],
@@ -115,11 +126,15 @@ arrange(struct spawn *sp, const struct pipes *p, int vmm)
 		[SUP_FD_CTL - 3] = p->ctl[0],
 		[SUP_FD_VMM - 3] = vmm,
 		[SUP_FD_FILTER - 3] = sp->fd[SP_FILTER_SUP],
+		[SUP_FD_CHANNEL_LISTEN - 3] = sp->fd[SP_CHANNEL],
 		[EXE - 3] = sp->fd[SP_SUP],
 		[SYNC - 3] = sp->fd[SP_SYNC],
 		[GO - 3] = p->go[1],
 	};
+	int i;
 
+	for (i = 0; i < CHANNELS_MAX; i++)
+		keep[SUP_FD_CHANNEL + i - 3] = p->channel[i][0];
 	if (fd_arrange(keep, LAST - 3, 3) < 0)
 		return -1;
 	sp->fd[SP_SYNC] = SYNC;
@@ -129,13 +144,14 @@ arrange(struct spawn *sp, const struct pipes *p, int vmm)
 static _Noreturn void
 exec_sup(struct spawn *sp)
 {
-	char uid[16], kind[16];
+	char uid[16], kind[16], channels[16];
 	char name[] = "vmsup";
-	char *argv[] = { name, uid, kind, NULL };
+	char *argv[] = { name, uid, kind, channels, NULL };
 	char *env[] = { NULL };
 
 	(void)snprintf(uid, sizeof(uid), "%" PRIu32, sp->uid_ctld);
 	(void)snprintf(kind, sizeof(kind), "%" PRIu32, sp->kind);
+	(void)snprintf(channels, sizeof(channels), "%" PRIu32, sp->channels);
 	(void)umask(007);
 	/* one process and no thread: the limit counts the uid's own */
 	if (drop_limit(RLIMIT_CORE, 0) < 0 ||
@@ -181,7 +197,7 @@ s_main(struct spawn *sp)
 		spawn_die(sp, STEP_FILTER, errno);
 	(void)setsid();
 	enter(sp, &tun);
-	if (make_pipes(&p) < 0 || (vmm = clone_v(sp, &p, tun)) < 0)
+	if (make_pipes(&p, sp->channels) < 0 || (vmm = clone_v(sp, &p, tun)) < 0)
 		spawn_die(sp, STEP_CLONE, errno);
 	/* after the clone into the sibling: the other way round it is ENOENT
 	 * where the tree is mounted with nsdelegate */

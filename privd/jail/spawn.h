@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "common/err.h"
+#include "common/vmfd.h"
 #include "policy/privops.h"
 #include "privd/jail/cgroup.h"
 
@@ -21,7 +22,7 @@ enum spawn_fd {
 	SP_FILTER_S, SP_FILTER_SUP, SP_FILTER_VMM,
 	SP_SUP, SP_VMM,	/* programs */
 	SP_CG_VMM,	/* the VMM's leaf */
-	SP_LISTEN, SP_ARGV, SP_CONSOLE, SP_LOG,
+	SP_LISTEN, SP_ARGV, SP_CONSOLE, SP_LOG, SP_CHANNEL,
 	SP_KERNEL, SP_INITRD,	/* mounts, or files to be copied */
 	SP_CG1,
 	SP_DRIVE = SP_CG1 + CG1_N,
@@ -30,7 +31,7 @@ enum spawn_fd {
 
 struct spawn {
 	uint32_t uid_sup, uid_vmm, gid, uid_ctld;
-	uint32_t kind, flags;	/* of the request */
+	uint32_t kind, flags, channels; /* of the request */
 	int needs_usr, jailer;	/* jailer 0: no outer filter for the VMM */
 	uint64_t fsize;		/* largest file the VMM may write */
 	uint64_t copy_kernel, copy_initrd; /* bytes to copy; 0: a mount */
@@ -48,7 +49,7 @@ struct sync_rec {
 _Noreturn void s_main(struct spawn *sp);
 /* V: becomes the VMM. ends: of the pipes and the socket that vmsup has the
  * other ends of; go: end of file there means that S has executed vmsup. */
-struct v_ends { int in, out, log, ctl, tun, go; };
+struct v_ends { int in, out, log, ctl, tun, go, channel[CHANNELS_MAX]; };
 _Noreturn void v_main(struct spawn *sp, const struct v_ends *ends);
 /* Tell jail that exec comes next. */
 void spawn_ready(const struct spawn *sp);

@@ -72,6 +72,8 @@ arrange(struct spawn *sp, const struct v_ends *ends)
 	keep[VMM_FD_TAP - 3] = ends->tun;
 	for (i = 0; i < 2 * IMAGE_DRIVES_MAX; i++)
 		keep[VMM_FD_DRIVE + i - 3] = sp->fd[SP_DRIVE + i];
+	for (i = 0; i < CHANNELS_MAX; i++)
+		keep[VMM_FD_CHANNEL + i - 3] = ends->channel[i];
 	keep[VMM_FD_EXE - 3] = sp->fd[SP_VMM];
 	keep[SYNC - 3] = sp->fd[SP_SYNC];
 	keep[ARGV - 3] = sp->fd[SP_ARGV];

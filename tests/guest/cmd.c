@@ -136,6 +136,35 @@ do_say(struct args *a)
 }
 
 static void
+do_echo(struct args *a)
+{
+	(void)a;
+	serial_echo();
+}
+
+/* What a terminal must never see raw: a title, a question, a colour, a
+ * screen of its own, C1 controls. */
+static void
+do_esc(struct args *a)
+{
+	(void)a;
+	serial_puts("\033]0;evil\007\033[c\033[31mred\033[?1049h\302\2331;2H"
+		    "\2331m\n");
+}
+
+static void
+do_open(struct args *a)
+{
+	channel_open(number(a), 1);
+}
+
+static void
+do_shut(struct args *a)
+{
+	channel_open(number(a), 0);
+}
+
+static void
 do_send(struct args *a)
 {
 	uint8_t frame[GUEST_MTU_FRAME];
@@ -232,6 +261,10 @@ static const struct {
 	{ "sleep", do_sleep },		/* sleep,MS before the next word */
 	{ "deaf", do_deaf },		/* the power button does nothing */
 	{ "say", do_say },		/* say,TEXT on the console */
+	{ "echo", do_echo },		/* answer lines on the console */
+	{ "esc", do_esc },		/* sequences for a terminal */
+	{ "open", do_open },		/* open,N: channel port io.postern.N */
+	{ "shut", do_shut },		/* shut,N: close it, or never open it */
 	{ "send", do_send },		/* send,COUNT,FRAME (hexadecimal) */
 	{ "mac", do_mac },		/* mac,060000000001: use this one now */
 	{ "ip", do_ip },		/* ip,A.B.C.D: use this one now */

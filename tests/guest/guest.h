@@ -72,6 +72,15 @@ void irq_load(const struct idtr *idt);
 /* serial.c: COM1. */
 void serial_putc(char c);
 void serial_puts(const char *s);
+/* Answer each line that comes in, as a channel does; else it is ignored. */
+void serial_echo(void);
+int serial_poll(void);		/* bytes that came */
+
+/* channel.c: virtio-serial ports io.postern.N. */
+void channel_init(const char *cmdline);
+int channel_poll(void);		/* things that came */
+/* Open or close this port; one not known yet stays shut if it comes. */
+void channel_open(uint32_t number, int open);
 
 /* virtio.c: one virtio-mmio network device, legacy or modern. */
 /* Find and start it. 1 with its MAC, or 0 when there is none. */

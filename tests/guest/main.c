@@ -17,13 +17,14 @@ guest_main(const uint32_t *start_info)
 		cmdline = "";
 	machine_init(virtio_is_qemu());
 	net_init(cmdline);
+	channel_init(cmdline);
 	cmd_start(cmdline);
 	serial_puts("POSTERN-TEST-GUEST ");
 	serial_puts(cmdline);
 	serial_puts("\n");
 	for (;;) {
 		cmd_poll();
-		if (net_poll() == 0)
+		if (net_poll() + channel_poll() + serial_poll() == 0)
 			machine_idle();
 	}
 }

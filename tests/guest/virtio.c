@@ -6,37 +6,21 @@
  * device (Firecracker receives nothing below 64 KiB of buffers), and both
  * queues are used in order.
  */
-#include "guest.h"
+#include "virtio.h"
 
 #define MMIO_QEMU 0xfeb00000u
 #define MMIO_STEP 512
 #define MMIO_SLOTS 24
 
 #define REG_MAGIC 0x000
-#define REG_VERSION 0x004
 #define REG_DEVICE 0x008
 #define REG_DRIVER_FEATURES 0x020
 #define REG_DRIVER_FEATURES_SEL 0x024
 #define REG_PAGE_SIZE 0x028	/* legacy */
-#define REG_QUEUE_SEL 0x030
-#define REG_QUEUE_NUM 0x038
-#define REG_QUEUE_ALIGN 0x03c	/* legacy */
-#define REG_QUEUE_PFN 0x040	/* legacy */
-#define REG_QUEUE_READY 0x044
-#define REG_NOTIFY 0x050
-#define REG_IRQ_STATUS 0x060
-#define REG_IRQ_ACK 0x064
-#define REG_STATUS 0x070
-#define REG_QUEUE_DESC 0x080
-#define REG_QUEUE_AVAIL 0x090
-#define REG_QUEUE_USED 0x0a0
-#define REG_CONFIG 0x100
 
 #define MAGIC 0x74726976u
-#define DEVICE_NET 1
 #define FEATURE_MAC (1u << 5)
 #define FEATURE_VERSION_1 1u	/* bit 32 */
-#define DESC_WRITE 2
 
 #define RING 64
 #define BUFFER 2048
@@ -44,20 +28,14 @@
 
 /* One queue, laid out as a legacy device wants it: the used ring on a page. */
 struct queue {
-	struct {
-		uint64_t addr;
-		uint32_t len;
-		uint16_t flags, next;
-	} desc[RING];
+	struct virtio_desc desc[RING];
 	struct {
 		uint16_t flags, idx, ring[RING], event;
 	} avail;
 	struct {
 		uint16_t flags;
 		volatile uint16_t idx;
-		struct {
-			uint32_t id, len;
-		} ring[RING];
+		struct virtio_used ring[RING];
 		uint16_t event;
 	} used __attribute__((aligned(PAGE)));
 } __attribute__((aligned(PAGE)));
@@ -70,12 +48,6 @@ static struct {
 	size_t header;		/* of virtio, before each frame */
 	uint16_t seen;		/* receive: next entry of the used ring */
 } dev;
-
-static void
-barrier(void)
-{
-	__asm__ volatile("" : : : "memory");
-}
 
 static volatile uint32_t *
 reg(uint32_t offset)
@@ -90,15 +62,15 @@ virtio_is_qemu(void)
 }
 
 static int
-is_net(uint32_t base)
+is_device(uint32_t base, uint32_t device)
 {
 	return *reg32(base + REG_MAGIC) == MAGIC &&
-	    *reg32(base + REG_DEVICE) == DEVICE_NET;
+	    *reg32(base + REG_DEVICE) == device;
 }
 
 /* virtio_mmio.device=4K@0xd0001000:6 as Firecracker tells it, or qemu's. */
-static uint32_t
-find(const char *cmdline)
+uint32_t
+virtio_find(const char *cmdline, uint32_t device)
 {
 	static const char key[] = "virtio_mmio.device=";
 	const char *p;
@@ -112,53 +84,64 @@ find(const char *cmdline)
 		if (!starts(p, "@0x"))
 			continue;
 		base = parse_hex(p + 3, &p);
-		if (is_net(base))
+		if (is_device(base, device))
 			return base;
 	}
 	for (i = 0; virtio_is_qemu() && i < MMIO_SLOTS; i++)
-		if (is_net(MMIO_QEMU + i * MMIO_STEP))
+		if (is_device(MMIO_QEMU + i * MMIO_STEP, device))
 			return MMIO_QEMU + i * MMIO_STEP;
 	return 0;
 }
 
 static void
-address(uint32_t offset, const volatile void *p)
+address(uint32_t where, const volatile void *p)
 {
-	*reg(offset) = (uint32_t)p;
-	*reg(offset + 4) = 0;
+	*reg32(where) = (uint32_t)p;
+	*reg32(where + 4) = 0;
+}
+
+void
+virtio_rings(uint32_t base, uint32_t queue, uint32_t size,
+    const volatile void *desc, const volatile void *avail,
+    const volatile void *used)
+{
+	*reg32(base + REG_QUEUE_SEL) = queue;
+	*reg32(base + REG_QUEUE_NUM) = size;
+	address(base + REG_QUEUE_DESC, desc);
+	address(base + REG_QUEUE_AVAIL, avail);
+	address(base + REG_QUEUE_USED, used);
+	*reg32(base + REG_QUEUE_READY) = 1;
 }
 
 static void
 queue_init(uint32_t n, struct queue *q, int modern)
 {
-	*reg(REG_QUEUE_SEL) = n;
-	*reg(REG_QUEUE_NUM) = RING;
-	if (!modern) {
-		*reg(REG_QUEUE_ALIGN) = PAGE;
-		*reg(REG_QUEUE_PFN) = (uint32_t)q / PAGE;
+	if (modern) {
+		virtio_rings(dev.base, n, RING, &q->desc, &q->avail,
+		    &q->used);
 		return;
 	}
-	address(REG_QUEUE_DESC, &q->desc);
-	address(REG_QUEUE_AVAIL, &q->avail);
-	address(REG_QUEUE_USED, &q->used);
-	*reg(REG_QUEUE_READY) = 1;
+	*reg(REG_QUEUE_SEL) = n;
+	*reg(REG_QUEUE_NUM) = RING;
+	*reg(REG_QUEUE_ALIGN) = PAGE;
+	*reg(REG_QUEUE_PFN) = (uint32_t)q / PAGE;
 }
 
 /* The status grows bit by bit: Firecracker refuses any other order. */
-static void
-negotiate(int modern)
+void
+virtio_negotiate(uint32_t base, uint32_t features, int modern)
 {
-	*reg(REG_STATUS) = 0;
-	*reg(REG_STATUS) = 1;
-	*reg(REG_STATUS) = 3;
-	*reg(REG_DRIVER_FEATURES_SEL) = 0;
-	*reg(REG_DRIVER_FEATURES) = FEATURE_MAC;
+	*reg32(base + REG_STATUS) = 0;
+	*reg32(base + REG_STATUS) = 1;
+	*reg32(base + REG_STATUS) = 3;
+	*reg32(base + REG_DRIVER_FEATURES_SEL) = 0;
+	*reg32(base + REG_DRIVER_FEATURES) = features;
 	if (modern) {
-		*reg(REG_DRIVER_FEATURES_SEL) = 1;
-		*reg(REG_DRIVER_FEATURES) = FEATURE_VERSION_1;
-		*reg(REG_STATUS) = 11;
+		*reg32(base + REG_DRIVER_FEATURES_SEL) = 1;
+		*reg32(base + REG_DRIVER_FEATURES) = FEATURE_VERSION_1;
+		*reg32(base + REG_STATUS) = 11;
 	} else
-		*reg(REG_PAGE_SIZE) = PAGE;
+		*reg32(base + REG_PAGE_SIZE) = PAGE;
 }
 
 int
@@ -167,12 +150,12 @@ virtio_net_init(const char *cmdline, uint8_t mac[6])
 	uint16_t i;
 	int modern;
 
-	dev.base = find(cmdline);
+	dev.base = virtio_find(cmdline, DEVICE_NET);
 	if (dev.base == 0)
 		return 0;
 	modern = *reg(REG_VERSION) == 2;
 	dev.header = modern ? 12 : 10;
-	negotiate(modern);
+	virtio_negotiate(dev.base, FEATURE_MAC, modern);
 	queue_init(0, &rx, modern);
 	queue_init(1, &tx, modern);
 	for (i = 0; i < RING; i++) {
@@ -184,7 +167,7 @@ virtio_net_init(const char *cmdline, uint8_t mac[6])
 		tx.avail.ring[i] = i;
 	}
 	rx.avail.idx = RING;
-	barrier();
+	virtio_barrier();
 	*reg(REG_STATUS) = modern ? 15 : 7;
 	*reg(REG_NOTIFY) = 0;
 	for (i = 0; i < 6; i++)
@@ -206,9 +189,9 @@ virtio_send(const uint8_t *frame, size_t len)
 	memset(txbuf[slot], 0, dev.header);
 	memcpy(txbuf[slot] + dev.header, frame, len);
 	tx.desc[slot].len = (uint32_t)(len + dev.header);
-	barrier();
+	virtio_barrier();
 	tx.avail.idx++;
-	barrier();
+	virtio_barrier();
 	*reg(REG_NOTIFY) = 1;
 	return 0;
 }
@@ -220,7 +203,7 @@ virtio_receive(size_t *len)
 
 	/* Acknowledge first: what comes later raises the line again. */
 	*reg(REG_IRQ_ACK) = *reg(REG_IRQ_STATUS);
-	barrier();
+	virtio_barrier();
 	if (rx.used.idx == dev.seen)
 		return NULL;
 	id = rx.used.ring[dev.seen % RING].id;
@@ -234,8 +217,8 @@ virtio_done(void)
 	uint16_t id = (uint16_t)rx.used.ring[dev.seen++ % RING].id;
 
 	rx.avail.ring[rx.avail.idx % RING] = id;
-	barrier();
+	virtio_barrier();
 	rx.avail.idx++;
-	barrier();
+	virtio_barrier();
 	*reg(REG_NOTIFY) = 0;
 }

@@ -17,56 +17,25 @@
 
 #include "common/fdutil.h"
 #include "common/ring.h"
-#include "common/vmfd.h"
-#include "ctld/backend/backend.h"
+#include "policy/clientops.h"
 #include "policy/seccomp.h"
 #include "tests/lib/suprun.h"
 
-#define QEMU "/usr/bin/qemu-system-x86_64"
 #define BANNER "POSTERN-TEST-GUEST"
 #define GROWTH 24 /* KiB: first touches of stack and buffers */
 #define LINE_KIB 64   /* the buffer of a line */
 
 static struct suprun r;
 
-/* The backend's own plan, but for the paths that only a jail has. */
 static void
 start_qemu(const atf_tc_t *tc, const char *words, int drive)
 {
 	static struct clreq_start req;
-	static struct sysconf conf;
-	static char raw[SPAWN_ARGV_MAX], kernel[512], program[] = QEMU;
-	static char *argv[256];
-	struct backend_plan plan;
-	ssize_t size, i;
-	unsigned n = 0;
-	struct err e;
 
-	if (access(QEMU, X_OK) < 0)
-		atf_tc_skip("no %s (package qemu-system-x86)", QEMU);
-	sysconf_default(&conf);
-	conf.accel = 0;
 	memset(&req, 0, sizeof(req));
-	req.cpus = 1;
-	req.memory_mib = 16;
-	req.net = NET_NONE;
 	req.flags = drive >= 0 ? CL_HAS_ROOTFS | CL_ROOTFS_RO : 0;
 	(void)strlcpy(req.boot_args, words, sizeof(req.boot_args));
-	ATF_REQUIRE_EQ_MSG(0, backend_qemu.plan(&conf, &req, &plan, &e), "%s",
-	    e.msg);
-	size = fd_sealed_size(plan.argv_fd, sizeof(raw));
-	ATF_REQUIRE(size > 0);
-	ATF_REQUIRE_EQ(0, fd_unseal(plan.argv_fd, raw, (size_t)size));
-	close(plan.argv_fd);
-	(void)snprintf(kernel, sizeof(kernel), "%s/../guest/guest.elf",
-	    atf_tc_get_config_var(tc, "srcdir"));
-	for (i = 0; i < size; i += (ssize_t)strlen(raw + i) + 1)
-		argv[n++] = strcmp(raw + i, VMM_PATH_KERNEL) == 0 ? kernel :
-								    raw + i;
-	argv[0] = program;
-	argv[n] = NULL;
-	suprun_start(&r, tc, argv, drive);
-	suprun_connect(&r);
+	suprun_qemu(&r, tc, &req, drive);
 }
 
 static void

@@ -309,6 +309,7 @@ on_sup(struct fake *f, unsigned slot)
 	}
 	MUST(wire_reply(s->conn, &m, rep, supop_row(m.h.type)->rep_len,
 		 s->rings, m.h.type == SUPOP_RINGS ? 2 : 0) == 0);
+	wire_drop_fds(&m);
 	if (m.h.type == SUPOP_SHUTDOWN && !f->deaf)
 		fake_sup_tell(f, slot, SUP_ENDED, END_SHUTDOWN, 0);
 	if (m.h.type == SUPOP_ACK_EXIT)

@@ -51,7 +51,7 @@ main(int argc, char **argv)
 		{ .fd = SUP_FD_VMM, .events = POLLIN } };
 	off_t at[2] = { 0, 0 };
 
-	if (argc != 3 || strcmp(argv[0], "vmsup") != 0 || getpid() != 1)
+	if (argc != 4 || strcmp(argv[0], "vmsup") != 0 || getpid() != 1)
 		return 2;
 	while (p[0].fd >= 0 || p[1].fd >= 0 || p[2].fd >= 0) {
 		if (poll(p, 3, -1) < 0)

@@ -19,14 +19,19 @@
 #include "common/sysconf.h"
 #include "common/sysx.h"
 #include "common/vmfd.h"
+#include "ctld/backend/backend.h"
 #include "policy/privops.h"
 #include "policy/seccomp.h"
 #include "tests/lib/suprun.h"
 
+#define QEMU "/usr/bin/qemu-system-x86_64"
 #define SOCK "sup.sock"
+#define CHANNEL_SOCK "channel.sock"
 #define HIGH 100	/* above every number that is arranged */
 
-struct ends { int in[2], out[2], log[2], ctl[2]; };
+struct ends {
+	int in[2], out[2], log[2], ctl[2], channel[CHANNELS_MAX][2];
+};
 
 static void
 must(int ok, const char *what)
@@ -38,10 +43,11 @@ must(int ok, const char *what)
 }
 
 static void
-run_vmm(const struct ends *e, char *const argv[], int drive)
+run_vmm(const struct ends *e, char *const argv[], int drive, unsigned channels)
 {
 	const int from[] = { e->in[0], e->out[1], e->log[1], e->ctl[1] };
-	int hi[4], i;
+	int hi[4], chan[CHANNELS_MAX], i;
+	unsigned c;
 
 	/* as in a pid namespace that ends with its init */
 	must(prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) == 0, "prctl");
@@ -49,11 +55,16 @@ run_vmm(const struct ends *e, char *const argv[], int drive)
 		must((hi[i] = fcntl(from[i], F_DUPFD, HIGH)) >= 0, "dup");
 	if (drive >= 0)
 		must((drive = fcntl(drive, F_DUPFD, HIGH)) >= 0, "dup");
+	for (c = 0; c < channels; c++)
+		must((chan[c] = fcntl(e->channel[c][1], F_DUPFD, HIGH)) >= 0,
+		    "dup");
 	for (i = 0; i < 4; i++)
 		must(dup2(hi[i], i) == i, "dup2");
 	(void)sysx_close_range(VMM_FD_CTL + 1, HIGH - 1, 0);
 	if (drive >= 0)
 		must(dup2(drive, VMM_FD_DRIVE) >= 0, "dup2");
+	for (c = 0; c < channels; c++)
+		must(dup2(chan[c], VMM_FD_CHANNEL + (int)c) >= 0, "dup2");
 	(void)sysx_close_range(HIGH, ~0U, 0);
 	execv(argv[0], argv);
 	perror(argv[0]);
@@ -63,14 +74,19 @@ run_vmm(const struct ends *e, char *const argv[], int drive)
 /* Becomes vmsup. */
 static void
 run_sup(const struct suprun *r, const char *program, int lfd, int filter,
-    char *const argv[], int drive, int tell)
+    char *const argv[], int drive, int tell, int clisten)
 {
-	char uid[16], kind[16];
+	int keep[SUP_FD_END - 3];
+	char uid[16], kind[16], channels[16];
 	struct ends e;
+	unsigned i;
 	pid_t v;
 
 	must(pipe(e.in) == 0 && pipe(e.out) == 0 && pipe(e.log) == 0 &&
 	    socketpair(AF_UNIX, SOCK_STREAM, 0, e.ctl) == 0, "pipe");
+	for (i = 0; i < r->channels; i++)
+		must(socketpair(AF_UNIX, SOCK_STREAM, 0, e.channel[i]) == 0,
+		    "socketpair");
 	/* in a jail it is pid 1, which reaps orphans */
 	must(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
 	    prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) == 0 &&
@@ -78,25 +94,31 @@ run_sup(const struct suprun *r, const char *program, int lfd, int filter,
 	v = fork();
 	must(v >= 0, "fork");
 	if (v == 0)
-		run_vmm(&e, argv, drive);
+		run_vmm(&e, argv, drive, r->channels);
 	must(write(tell, &v, sizeof(v)) == sizeof(v), "tell");
-	const int keep[] = { lfd, r->console, r->log, e.in[1], e.out[0],
-		e.log[0], e.ctl[0], sysx_pidfd_open(v), filter };
+	const int first[] = { lfd, r->console, r->log, e.in[1], e.out[0],
+		e.log[0], e.ctl[0], sysx_pidfd_open(v), filter, clisten };
+	memset(keep, -1, sizeof(keep));
+	memcpy(keep, first, sizeof(first));
+	for (i = 0; i < r->channels; i++)
+		keep[SUP_FD_CHANNEL + i - 3] = e.channel[i][0];
 	must(fd_arrange(keep, sizeof(keep) / sizeof(keep[0]), 3) == 0,
 	    "fd_arrange");
+	(void)snprintf(channels, sizeof(channels), "%u", r->channels);
 	(void)snprintf(uid, sizeof(uid), "%u", (unsigned)getuid());
 	(void)snprintf(kind, sizeof(kind), "%d", VMM_QEMU);
-	execl(program, "vmsup", uid, kind, NULL);
+	execl(program, "vmsup", uid, kind, channels, NULL);
 	_exit(127);
 }
 
 static int
-listener(void)
+listener(const char *path, int type)
 {
-	struct sockaddr_un sun = { .sun_family = AF_UNIX, .sun_path = SOCK };
-	int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
 
-	(void)unlink(SOCK);
+	(void)strlcpy(sun.sun_path, path, sizeof(sun.sun_path));
+	(void)unlink(path);
 	ATF_REQUIRE(fd >= 0);
 	ATF_REQUIRE_EQ(0, bind(fd, (void *)&sun, sizeof(sun)));
 	ATF_REQUIRE_EQ(0, listen(fd, 4));
@@ -118,31 +140,83 @@ suprun_start(struct suprun *r, const atf_tc_t *tc, char *const argv[],
 	close(filter);
 }
 
-void
-suprun_start_with(struct suprun *r, const atf_tc_t *tc, char *const argv[],
-    int drive, int filter)
+static void
+start(struct suprun *r, const atf_tc_t *tc, char *const argv[], int drive,
+    int filter, unsigned channels)
 {
 	char program[512];
-	int lfd, tell[2];
+	int lfd, clisten = -1, tell[2];
 
 	memset(r, 0, sizeof(*r));
 	r->conn = -1;
+	r->channels = channels;
 	(void)snprintf(program, sizeof(program), "%s/../../vmsup",
 	    atf_tc_get_config_var(tc, "srcdir"));
 	r->console = ring_create("console", RING_CONSOLE);
 	r->log = ring_create("log", RING_LOG);
 	ATF_REQUIRE(r->console >= 0 && r->log >= 0);
-	lfd = listener();
+	lfd = listener(SOCK, SOCK_SEQPACKET);
+	if (channels > 0)
+		clisten = listener(CHANNEL_SOCK, SOCK_STREAM);
 	ATF_REQUIRE_EQ(0, pipe2(tell, O_CLOEXEC));
 	r->pid = fork();
 	ATF_REQUIRE(r->pid >= 0);
 	if (r->pid == 0)
-		run_sup(r, program, lfd, filter, argv, drive, tell[1]);
+		run_sup(r, program, lfd, filter, argv, drive, tell[1],
+		    clisten);
 	close(lfd);
+	fd_close(&clisten);
 	close(tell[1]);
 	ATF_REQUIRE_EQ((ssize_t)sizeof(r->vmm),
 	    read(tell[0], &r->vmm, sizeof(r->vmm)));
 	close(tell[0]);
+}
+
+void
+suprun_start_with(struct suprun *r, const atf_tc_t *tc, char *const argv[],
+    int drive, int filter)
+{
+	start(r, tc, argv, drive, filter, 0);
+}
+
+void
+suprun_qemu(struct suprun *r, const atf_tc_t *tc, struct clreq_start *req,
+    int drive)
+{
+	static char raw[SPAWN_ARGV_MAX], kernel[512], program[] = QEMU;
+	static struct sysconf conf;
+	static char *argv[256];
+	struct backend_plan plan;
+	ssize_t size, i;
+	unsigned n = 0;
+	struct err e;
+	int filter;
+
+	if (access(QEMU, X_OK) < 0)
+		atf_tc_skip("no %s (package qemu-system-x86)", QEMU);
+	sysconf_default(&conf);
+	conf.accel = 0;
+	req->cpus = 1;
+	req->memory_mib = 16;
+	req->net = NET_NONE;
+	ATF_REQUIRE_EQ_MSG(0, backend_qemu.plan(&conf, req, &plan, &e), "%s",
+	    e.msg);
+	size = fd_sealed_size(plan.argv_fd, sizeof(raw));
+	ATF_REQUIRE(size > 0);
+	ATF_REQUIRE_EQ(0, fd_unseal(plan.argv_fd, raw, (size_t)size));
+	close(plan.argv_fd);
+	(void)snprintf(kernel, sizeof(kernel), "%s/../guest/guest.elf",
+	    atf_tc_get_config_var(tc, "srcdir"));
+	for (i = 0; i < size; i += (ssize_t)strlen(raw + i) + 1)
+		argv[n++] = strcmp(raw + i, VMM_PATH_KERNEL) == 0 ? kernel :
+								    raw + i;
+	argv[0] = program;
+	argv[n] = NULL;
+	filter = seccomp_compile(SEC_SUP, &conf, &e);
+	ATF_REQUIRE_MSG(filter >= 0, "%s", e.msg);
+	start(r, tc, argv, drive, filter, plan.spawn.channels);
+	close(filter);
+	suprun_connect(r);
 }
 
 /* One record. 1, or 0 after ms. A STATE is noted. */
@@ -160,20 +234,26 @@ next(struct suprun *r, int ms)
 	return 1;
 }
 
-static int
-ask(struct suprun *r, uint16_t op, const void *body)
+int
+suprun_say(struct suprun *r, uint16_t op, const void *body, int fd)
 {
 	struct wire_hdr h = { .type = op, .seq = op };
 	struct rep_hdr rep;
 
 	ATF_REQUIRE_EQ(0, wire_send(r->conn, &h, body, supop_row(op)->req_len,
-	    NULL, 0));
+	    &fd, fd >= 0));
 	do
 		ATF_REQUIRE_MSG(next(r, 5000), "no answer to %u", op);
 	while (r->msg.h.type != (op | WIRE_REPLY));
 	ATF_REQUIRE_EQ(0, wire_check_reply(&r->msg, supop_row(op)));
 	memcpy(&rep, r->msg.body, sizeof(rep));
 	return rep.code;
+}
+
+static int
+ask(struct suprun *r, uint16_t op, const void *body)
+{
+	return suprun_say(r, op, body, -1);
 }
 
 void

@@ -12,11 +12,13 @@
 #include <sys/types.h>
 
 #include "common/wire.h"
+#include "policy/clientops.h"
 #include "policy/supops.h"
 
 struct suprun {
 	pid_t pid;		/* of vmsup, our child */
 	pid_t vmm;
+	unsigned channels;
 	int console, log;	/* rings */
 	int conn;		/* to vmsup, or -1 */
 	struct supreq_state st;	/* the last that it told */
@@ -30,6 +32,13 @@ void suprun_start(struct suprun *r, const atf_tc_t *tc, char *const argv[],
 /* The same with a seccomp program of the caller's choice. */
 void suprun_start_with(struct suprun *r, const atf_tc_t *tc,
     char *const argv[], int drive, int filter);
+/* The test guest in QEMU, as the backend plans this request but for the paths
+ * that only a jail has; connected. With channels their listener is
+ * "channel.sock" in the current directory. Skips where there is no QEMU. */
+void suprun_qemu(struct suprun *r, const atf_tc_t *tc,
+    struct clreq_start *req, int drive);
+/* Ask with a body and a descriptor (or -1). */
+int suprun_say(struct suprun *r, uint16_t op, const void *body, int fd);
 /* Connect as ctld would, and HELLO. */
 void suprun_connect(struct suprun *r);
 /* r->conn is connected: HELLO only. */

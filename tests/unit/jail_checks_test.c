@@ -11,6 +11,7 @@
 #include <atf-c.h>
 
 #include "common/fdutil.h"
+#include "common/vmfd.h"
 #include "privd/jail/args.h"
 #include "privd/jail/cgroup.h"
 #include "privd/jail/image.h"
@@ -192,7 +193,8 @@ ATF_TC_BODY(requests, tc)
 {
 	struct req_limits l = { 1000, 100, 128, 64 }, x;
 	struct req_image q = { IMG_DRIVE, IMAGE_DRIVES_MAX - 1 };
-	struct req_spawn s = { VMM_QEMU, SPAWN_KVM | SPAWN_TAP_FD };
+	struct req_spawn s = { .vmm = VMM_QEMU,
+		.flags = SPAWN_KVM | SPAWN_TAP_FD };
 	struct sysconf c;
 	struct err e;
 
@@ -226,7 +228,12 @@ ATF_TC_BODY(requests, tc)
 	ATF_CHECK_EQ(-1, spawn_check(&s, &e));
 	s.flags = SPAWN_TUN; /* qemu gets its TAP open */
 	ATF_CHECK_EQ(-1, spawn_check(&s, &e));
-	s = (struct req_spawn){ 0, 0 };
+	s.flags = SPAWN_KVM;
+	s.channels = CHANNELS_MAX;
+	ATF_CHECK_EQ(0, spawn_check(&s, &e));
+	s.channels++;
+	ATF_CHECK_EQ(-1, spawn_check(&s, &e));
+	s = (struct req_spawn){ 0 };
 	ATF_CHECK_EQ(-1, spawn_check(&s, &e));
 	s.vmm = UINT32_MAX;
 	ATF_CHECK_EQ(-1, spawn_check(&s, &e));

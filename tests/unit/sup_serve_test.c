@@ -124,7 +124,7 @@ static const uint64_t zero;
 ATF_TC_WITHOUT_HEAD(greeting);
 ATF_TC_BODY(greeting, tc)
 {
-	struct supreq_hello q = { .version = 1 };
+	struct supreq_hello q = { .version = SUP_VERSION };
 	struct suprep_hello r;
 	struct supreq_state t;
 
@@ -144,6 +144,11 @@ ATF_TC_BODY(greeting, tc)
 	memcpy(&t, expect(SUPOP_STATE), sizeof(t));
 	ATF_CHECK_EQ(SUP_RUNNING, t.state);
 	nothing();
+	/* an older ctld is answered in its version */
+	q.version = 1;
+	ask(SUPOP_HELLO, &q, sizeof(q));
+	memcpy(&r, expect(SUPOP_HELLO | WIRE_REPLY), sizeof(r));
+	ATF_CHECK_EQ(1, r.version);
 }
 
 ATF_TC_WITHOUT_HEAD(malformed);
