@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "ctld/api.h"
 #include "ctld/ctld.h"
+#include "ctld/events.h"
 #include "ctld/fault.h"
 #include "ctld/link.h"
 #include "ctld/vm.h"
@@ -54,8 +55,8 @@ static int (*const handlers[CLIENTOP_END])(struct ticket *,
 static void
 ticket_free(struct ticket *t)
 {
-	if (t->vm != NULL)
-		TAILQ_REMOVE(&t->vm->waiters, t, of_vm);
+	if (t->among != NULL)
+		TAILQ_REMOVE(t->among, t, of_list);
 	TAILQ_REMOVE(&t->conn->tickets, t, of_conn);
 	t->conn->ntickets--;
 	free(t);
@@ -95,6 +96,8 @@ ticket_fault(struct ticket *t, const struct rep_cl *why)
 	unsigned char body[WIRE_BODY_MAX] = { 0 };
 
 	memcpy(body, why, sizeof(*why));
+	if (why->error == CLE_DENIED || why->error == CLE_QUOTA)
+		events_refused(t, why);
 	ticket_reply(t, body, NULL, 0);
 }
 
@@ -106,6 +109,31 @@ ticket_deny(struct ticket *t, enum cl_error error, const char *field,
 
 	fault_set(&why, error, field, "%s", reason);
 	ticket_fault(t, &why);
+}
+
+void
+ticket_wait(struct ticket *t, struct tickets *list)
+{
+	t->among = list;
+	TAILQ_INSERT_TAIL(list, t, of_list);
+}
+
+void
+tickets_ok(struct tickets *list)
+{
+	struct ticket *t;
+
+	while ((t = TAILQ_FIRST(list)) != NULL)
+		ticket_ok(t);
+}
+
+void
+tickets_fault(struct tickets *list, const struct rep_cl *why)
+{
+	struct ticket *t;
+
+	while ((t = TAILQ_FIRST(list)) != NULL)
+		ticket_fault(t, why);
 }
 
 int
@@ -126,6 +154,7 @@ ticket_vm(struct ticket *t, const struct cl_ref *ref)
 	uint32_t owner = ref->owner == OWNER_SELF ? t->uid : ref->owner;
 	struct vm *vm;
 
+	(void)strlcpy(t->name, ref->name, sizeof(t->name));
 	if (vm_is_id(ref->name))
 		vm = vm_by_id(t->ctld->vms, ref->name);
 	else

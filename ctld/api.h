@@ -17,17 +17,19 @@ struct ctld;
 struct conn;
 struct vm;
 
+TAILQ_HEAD(tickets, ticket);
 struct ticket {
-	TAILQ_ENTRY(ticket) of_conn, of_vm;
+	TAILQ_ENTRY(ticket) of_conn, of_list;
 	struct ctld *ctld;
 	struct conn *conn;
-	struct vm *vm;		/* among whose waiters it is, or NULL */
+	struct tickets *among;	/* the list that it waits in, or NULL */
 	struct vm *starting;	/* whose start it is, or NULL */
+	uint64_t after;		/* EVENTS: the last one that it knows */
+	char name[64];		/* the VM that it is about, as far as known */
 	struct wire_hdr h;
 	uint32_t uid;		/* of the client's socket, by the kernel */
 	int admin;
 };
-TAILQ_HEAD(tickets, ticket);
 
 /* Handlers: api_NAME() for each row of clientops.def. They answer now or
  * later; -1: the record was malformed, the wire is closed. */
@@ -43,6 +45,11 @@ void ticket_ok(struct ticket *t);		/* all zero: done */
 void ticket_fault(struct ticket *t, const struct rep_cl *why);
 void ticket_deny(struct ticket *t, enum cl_error error, const char *field,
     const char *reason);
+/* Let it wait in a list; whoever answers it takes it out. */
+void ticket_wait(struct ticket *t, struct tickets *list);
+/* All that wait there: done, or why not. */
+void tickets_ok(struct tickets *list);
+void tickets_fault(struct tickets *list, const struct rep_cl *why);
 /* The client's own accepted socket: ours to lend, not to close. */
 int ticket_sock(const struct ticket *t);
 

@@ -4,6 +4,7 @@
 
 #include "ctld/api.h"
 #include "ctld/ctld.h"
+#include "ctld/events.h"
 #include "ctld/state.h"
 #include "ctld/vm.h"
 #include "ctld/vm_stop.h"
@@ -54,6 +55,7 @@ api_remove(struct ticket *t, struct wire_msg *m)
 		return 0;
 	if (vm->phase == PH_IDLE) {
 		state_remove(vm);
+		events_vm(vm, EVENT_REMOVED, "");
 		vm_free(vm);
 		ticket_ok(t);
 	} else if (rq.force || vm->pub.status == VM_STOPPED ||

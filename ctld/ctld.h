@@ -15,6 +15,7 @@ struct link;
 struct vmtab;
 struct conns;
 struct reconcile;
+struct events;
 
 struct ctld {
 	struct sysconf conf;
@@ -22,6 +23,7 @@ struct ctld {
 	struct priv *priv;	 /* requests to front */
 	struct conns *conns;	 /* clients */
 	struct vmtab *vms;
+	struct events *events;	 /* what happened lately */
 	struct reconcile *rec;	 /* while comparing with front, else NULL */
 	int state_dir, run_dir;	 /* its own directories, 0700 */
 	char boot_id[40];	 /* tells this boot's slots from older ones */

@@ -21,6 +21,7 @@
 #include "common/sandbox.h"
 #include "ctld/api.h"
 #include "ctld/ctld.h"
+#include "ctld/events.h"
 #include "ctld/priv_client.h"
 #include "ctld/state.h"
 #include "ctld/vm.h"
@@ -84,6 +85,7 @@ prepare(struct ctld *c)
 	json_object_seed(arc4random() | 1);
 	if ((c->base = event_base_new()) == NULL ||
 	    (c->vms = vmtab_new()) == NULL ||
+	    (c->events = events_new()) == NULL ||
 	    (c->priv = priv_new(c, CTLD_FD_FRONT)) == NULL ||
 	    (c->conns = conns_new(c, CTLD_FD_CLIENT)) == NULL)
 		fatal("event loop");

@@ -17,7 +17,8 @@
 #define MEMORY_MIN 16u
 #define GRACE_MAX_MS (60u * 60 * 1000)
 #define READY_MAX_MS (24u * 60 * 60 * 1000)
-#define FLAGS_ALL (CL_HAS_INITRD | CL_HAS_ROOTFS | CL_ROOTFS_RO | CL_RM)
+#define FLAGS_ALL (CL_HAS_INITRD | CL_HAS_ROOTFS | CL_ROOTFS_RO | CL_RM | \
+    CL_DEFINED | CL_PATHS)
 
 static int
 zeros(const uint8_t *p, size_t n)

@@ -110,6 +110,22 @@ sup_shutdown(struct sup *s)
 }
 
 int
+sup_pause(struct sup *s)
+{
+	struct supreq_pause r = { 0 };
+
+	return sup_say(s, SUPOP_PAUSE, &r);
+}
+
+int
+sup_resume(struct sup *s)
+{
+	struct supreq_resume r = { 0 };
+
+	return sup_say(s, SUPOP_RESUME, &r);
+}
+
+int
 sup_quit(struct sup *s)
 {
 	struct supreq_quit r = { 0 };
@@ -181,6 +197,8 @@ on_reply(struct sup *s, struct wire_msg *m)
 		    strerror(r.code));
 		if (op == SUPOP_RINGS && s->want_rings)
 			tell_held(s);
+		if (op == SUPOP_PAUSE || op == SUPOP_RESUME)
+			s->ops->answer(s->arg, op, r.code);
 		return 0;
 	}
 	s->retry_ms = RETRY_MS;
@@ -195,6 +213,8 @@ on_reply(struct sup *s, struct wire_msg *m)
 		s->ops->rings(s->arg, fd_steal(&m->fds[0]),
 		    fd_steal(&m->fds[1]));
 		tell_held(s);
+	} else if (op == SUPOP_PAUSE || op == SUPOP_RESUME) {
+		s->ops->answer(s->arg, op, 0);
 	}
 	return 0;
 }

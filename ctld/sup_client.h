@@ -20,6 +20,8 @@ struct sup_ops {
 	void (*state)(void *arg, const struct supreq_state *s);
 	/* the rings; the callee takes both descriptors */
 	void (*rings)(void *arg, int console, int log);
+	/* PAUSE or RESUME was answered: 0 or an errno */
+	void (*answer)(void *arg, uint16_t op, int code);
 };
 
 /* A listening socket bound in the current directory, which is ctld's own; for
@@ -36,6 +38,9 @@ void sup_close(struct sup *s);	/* NULL is allowed */
 /* Read what it has said by now. */
 void sup_drain(struct sup *s);
 
+/* answer() follows, unless the connection is lost. 0 or -1. */
+int sup_pause(struct sup *s);
+int sup_resume(struct sup *s);
 /* Say it; answers only matter for the log. 0, or -1: not connected. */
 int sup_shutdown(struct sup *s);
 int sup_quit(struct sup *s);

@@ -74,6 +74,8 @@ vm_new_id(struct ctld *c, uint32_t owner, const char *name, const char *id)
 	vm->pub.exit_code = -1;
 	vm->ring_console = vm->ring_log = vm->pidfd = -1;
 	TAILQ_INIT(&vm->waiters);
+	TAILQ_INIT(&vm->watchers);
+	TAILQ_INIT(&vm->pausers);
 	(void)strlcpy(vm->pub.name, name, sizeof(vm->pub.name));
 	(void)strlcpy(vm->pub.id, id, sizeof(vm->pub.id));
 	if (RB_INSERT(vm_names, &c->vms->names, vm) != NULL) {

@@ -53,6 +53,9 @@ struct vm {
 
 	struct start *start;	/* unanswered start, or NULL */
 	struct tickets waiters;	/* answered when nothing of it is left */
+	struct tickets watchers; /* the same, and told how it ended */
+	struct tickets pausers;	/* answered when it stands still, or runs */
+	uint16_t pausing;	/* SUPOP_PAUSE or SUPOP_RESUME under way, 0 */
 
 	enum stop_step stop_step;
 	uint32_t stop_ms;	/* grace of this stop */

@@ -13,11 +13,13 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "ctld/ctld.h"
+#include "ctld/events.h"
 #include "ctld/fault.h"
 #include "ctld/rings.h"
 #include "ctld/state.h"
 #include "ctld/vm.h"
 #include "ctld/vm_end.h"
+#include "ctld/vm_pause.h"
 #include "ctld/vm_start.h"
 
 #define RETRY_MS 5
@@ -119,6 +121,12 @@ vm_ended(struct vm *vm, const struct supreq_state *st)
 		return;
 	vm->ended = 1;
 	end_describe(vm, st);
+	if (vm->phase == PH_START)
+		events_vm(vm, EVENT_NOT_STARTED, vm->pub.reason);
+	else
+		events_vm(vm, vm->pub.status == VM_FAILED ? EVENT_FAILED :
+			EVENT_STOPPED, vm->pub.reason);
+	vm_pause_abort(vm);
 	if (vm->start != NULL)
 		start_ended(vm);
 	rings_end(vm); /* who follows the output sees its end */
@@ -155,8 +163,7 @@ on_state(void *arg, const struct supreq_state *st)
 		vm->pub.started_ms = wall_ms();
 		vm->dirty = 1;
 	}
-	vm_set_status(vm, st->state == SUP_PAUSED ? VM_PAUSED : VM_RUNNING,
-	    "");
+	vm_pause_state(vm, st->state == SUP_PAUSED);
 	if (vm->dirty)
 		(void)state_save(vm, 1);
 }
@@ -172,7 +179,13 @@ on_rings(void *arg, int console, int log)
 	vm->ring_log = log;
 }
 
-const struct sup_ops vm_sup_ops = { on_state, on_rings };
+static void
+on_answer(void *arg, uint16_t op, int code)
+{
+	vm_pause_answer(arg, op, code);
+}
+
+const struct sup_ops vm_sup_ops = { on_state, on_rings, on_answer };
 
 static void rung_send(struct vm *vm);
 
@@ -197,7 +210,6 @@ rung_retry(struct vm *vm, const struct priv_reply *r)
 	unsigned shift = vm->tries < 8 ? vm->tries : 8;
 	int ms = RETRY_MS << shift;
 	struct rep_cl why;
-	struct ticket *t;
 
 	vm->tries++;
 	if (vm->tries % TRIES_MAX == 0) {
@@ -206,8 +218,7 @@ rung_retry(struct vm *vm, const struct priv_reply *r)
 		    vm->tries);
 		fault_host(&why, r->step, r->code, step_name(r->step));
 		start_gone(vm, &why);
-		while ((t = TAILQ_FIRST(&vm->waiters)) != NULL)
-			ticket_fault(t, &why);
+		tickets_fault(&vm->waiters, &why);
 	}
 	if (vm->rung == RUNG_REAP) {
 		(void)sup_ack_exit(vm->sup);
@@ -300,13 +311,15 @@ settle(struct vm *vm)
 {
 	struct ticket *t;
 
-	TAILQ_FOREACH(t, &vm->waiters, of_vm)
+	TAILQ_FOREACH(t, &vm->waiters, of_list)
 		vm->forget |= t->h.type == CLIENTOP_REMOVE;
 	if (vm->pub.slot != UINT32_MAX)
 		sup_unlink(&vm->h);
 	vm->pub.slot = UINT32_MAX;
 	vm->pub.vm_addr = vm->pub.host_addr = 0;
 	memset(&vm->h, 0, sizeof(vm->h));
+	if (vm->pub.status == VM_STARTING) /* it never ran */
+		vm_set_status(vm, VM_STOPPED, "not started");
 	if (vm->pub.status == VM_STOPPING)
 		vm->pub.status = VM_STOPPED;
 	vm->phase = PH_IDLE;
@@ -317,15 +330,29 @@ settle(struct vm *vm)
 		vm->dirty = 1;
 }
 
+static void
+tell_watchers(struct vm *vm)
+{
+	struct clrep_wait rep = { .removed = vm->forget != 0 };
+	struct ticket *t;
+
+	rep.vm = vm->pub;
+	while ((t = TAILQ_FIRST(&vm->watchers)) != NULL)
+		ticket_reply(t, &rep, NULL, 0);
+}
+
 void
 vm_gone(struct vm *vm)
 {
-	struct ticket *t;
+	int started = vm->pub.started_ms != 0; /* else nobody heard of it */
 
 	settle(vm);
 	start_gone(vm, NULL);
-	while ((t = TAILQ_FIRST(&vm->waiters)) != NULL)
-		ticket_ok(t);
-	if (vm->forget)
-		vm_free(vm);
+	tickets_ok(&vm->waiters);
+	tell_watchers(vm);
+	if (!vm->forget)
+		return;
+	if (started || (vm->spec.flags & CL_DEFINED) != 0)
+		events_vm(vm, EVENT_REMOVED, "");
+	vm_free(vm);
 }

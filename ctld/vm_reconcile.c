@@ -16,6 +16,7 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "ctld/ctld.h"
+#include "ctld/events.h"
 #include "ctld/state.h"
 #include "ctld/sup_client.h"
 #include "ctld/vm.h"
@@ -49,6 +50,8 @@ vanished(struct vm *vm)
 		vm_set_status(vm, VM_FAILED, other_boot ? "host restarted" :
 			"ended while the daemon was down");
 	vm->pub.ended_ms = wall_ms();
+	events_vm(vm, vm->pub.status == VM_FAILED ? EVENT_FAILED :
+		EVENT_STOPPED, vm->pub.reason);
 	vm->forget |= (vm->spec.flags & CL_RM) != 0;
 }
 
@@ -102,12 +105,23 @@ settle_live(struct reconcile *rc, struct vm *vm)
 	priv_adopt(rc->ctld->priv, &vm->h, &rq, NULL, 0, on_adopt, vm);
 }
 
+/* It never ran, and nobody was told it did. */
+static void
+half_started(struct vm *vm)
+{
+	if ((vm->spec.flags & CL_DEFINED) == 0)
+		vm->forget = 1;
+	else
+		vm_set_status(vm, VM_STOPPED,
+		    "not started: the daemon ended meanwhile");
+}
+
 /* Half made, or half taken apart. */
 static void
 settle_rest(struct vm *vm)
 {
 	if (vm->pub.status == VM_STARTING)
-		vm->forget = 1; /* it never ran, nobody was told it did */
+		half_started(vm);
 	else if (was_alive(vm))
 		vanished(vm);
 	if (vm->front_state == ST_CLOSED)
@@ -149,7 +163,7 @@ settle_all(struct reconcile *rc)
 		} else if (vm->front_state != 0) {
 			settle_rest(vm);
 		} else if (vm->pub.status == VM_STARTING) {
-			vm->forget = 1;
+			half_started(vm);
 			vm_gone(vm);
 		} else if (was_alive(vm)) {
 			vanished(vm);

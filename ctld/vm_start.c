@@ -14,6 +14,7 @@
 #include "common/log.h"
 #include "ctld/backend/backend.h"
 #include "ctld/ctld.h"
+#include "ctld/events.h"
 #include "ctld/fault.h"
 #include "ctld/rings.h"
 #include "ctld/state.h"
@@ -96,7 +97,10 @@ start_undo(struct vm *vm)
 
 	vm_timer(vm, -1, NULL);
 	vm->phase = PH_END;
-	vm->forget = 1;
+	events_vm(vm, EVENT_NOT_STARTED, st->why.reason);
+	/* its definition is older than this start, and stays */
+	vm->forget = (vm->spec.flags & CL_DEFINED) == 0;
+	vm_set_status(vm, VM_STARTING, "not started");
 	if (vm->pub.slot == UINT32_MAX)
 		vm_gone(vm);
 	else if (st->spawned) /* what runs is killed in its owner's name */
@@ -178,6 +182,7 @@ start_running(struct vm *vm)
 		return;
 	}
 	vm->phase = PH_LIVE;
+	events_vm(vm, EVENT_STARTED, "");
 	if (vm->spec.ready == READY_NONE)
 		start_answer(vm, NULL);
 	else
@@ -369,35 +374,73 @@ start_prepare(struct vm *vm, struct rep_cl *why)
 	return 0;
 }
 
-static struct vm *
-start_new(struct ticket *t, const struct clreq_start *s, uint32_t owner,
-    struct images *im, const struct backend *b, struct backend_plan *plan)
+/* From now on vm starts: ticket, images and plan are its. */
+static int
+start_attach(struct vm *vm, struct ticket *t, struct images *im,
+    const struct backend *b, struct backend_plan *plan)
 {
 	struct start *st = calloc(1, sizeof(*st));
-	struct vm *vm = NULL;
 
-	if (st == NULL ||
-	    (vm = vm_new(t->ctld, owner, s->name)) == NULL) {
-		free(st);
-		return NULL;
-	}
+	if (st == NULL)
+		return -1;
 	st->ticket = t;
 	st->sock = st->listener = -1;
 	st->images = *im;
 	im->n = 0;
 	st->plan = *plan;
 	plan->argv_fd = -1;
-	vm->spec = *s;
-	vm->spec.owner = owner;
 	vm->start = st;
 	vm->phase = PH_START;
 	vm->pub.backend = (uint32_t)b->kind;
-	vm->pub.created_ms = wall_ms();
-	vm_describe(vm);
 	vm_set_status(vm, VM_STARTING, "");
 	t->starting = vm;
-	t->ctld->vms->starting++;
+	vm->ctld->vms->starting++;
+	return 0;
+}
+
+/* A record of it, in memory; NULL with errno. */
+static struct vm *
+vm_make(struct ctld *c, const struct clreq_start *s, uint32_t owner)
+{
+	struct vm *vm = vm_new(c, owner, s->name);
+
+	if (vm == NULL)
+		return NULL;
+	vm->spec = *s;
+	vm->spec.owner = owner;
+	vm->pub.created_ms = wall_ms();
+	vm_describe(vm);
 	return vm;
+}
+
+/* Which backend, and with what. 0, or -1 with *why. */
+static int
+start_plan(const struct ctld *c, const struct clreq_start *s,
+    const struct backend **b, struct backend_plan *plan, struct rep_cl *why)
+{
+	struct err e;
+
+	memset(&e, 0, sizeof(e));
+	if ((*b = backend_get(&c->conf, s->backend, &e)) == NULL) {
+		fault_set(why, CLE_UNSUPPORTED, "backend", "%s", e.msg);
+		return -1;
+	}
+	if ((*b)->plan(&c->conf, s, plan, &e) < 0) {
+		fault_err(why, &e);
+		return -1;
+	}
+	return 0;
+}
+
+static void
+start_go(struct vm *vm)
+{
+	struct rep_cl why;
+
+	if (start_prepare(vm, &why) < 0)
+		start_fail(vm, &why);
+	else
+		start_reserve(vm);
 }
 
 void
@@ -406,29 +449,84 @@ vm_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
 {
 	struct backend_plan plan = { .argv_fd = -1 };
 	const struct backend *b;
+	struct vm *vm = NULL;
+	struct rep_cl why;
+
+	if (start_plan(t->ctld, s, &b, &plan, &why) < 0) {
+		ticket_fault(t, &why);
+	} else if ((vm = vm_make(t->ctld, s, owner)) == NULL ||
+	    start_attach(vm, t, im, b, &plan) < 0) {
+		if (vm != NULL)
+			vm_free(vm);
+		fault_host(&why, STEP_NONE, ENOMEM, "table");
+		ticket_fault(t, &why);
+	} else {
+		start_go(vm);
+	}
+	fd_close(&plan.argv_fd);
+}
+
+/* What the last run left in the record. */
+static void
+forget_run(struct vm *vm)
+{
+	vm->pub.exit_code = -1;
+	vm->pub.started_ms = vm->pub.ended_ms = 0;
+	vm->stop_step = 0;
+	vm->stop_ms = 0;
+	vm->stop_kill = vm->by_force = vm->ended = vm->dying = 0;
+	vm->front_state = 0;
+	vm->spec.flags |= CL_DEFINED;
+}
+
+void
+vm_start_again(struct ticket *t, struct vm *vm, struct images *im)
+{
+	struct backend_plan plan = { .argv_fd = -1 };
+	const struct backend *b;
+	struct rep_cl why;
+
+	if (start_plan(t->ctld, &vm->spec, &b, &plan, &why) < 0) {
+		ticket_fault(t, &why);
+	} else if (start_attach(vm, t, im, b, &plan) < 0) {
+		fault_host(&why, STEP_NONE, ENOMEM, "table");
+		ticket_fault(t, &why);
+	} else {
+		forget_run(vm);
+		start_go(vm);
+	}
+	fd_close(&plan.argv_fd);
+}
+
+void
+vm_define(struct ticket *t, const struct clreq_start *s, uint32_t owner)
+{
+	struct backend_plan plan = { .argv_fd = -1 };
+	struct clrep_create rep = { 0 };
+	const struct backend *b;
 	struct rep_cl why;
 	struct vm *vm;
-	struct err e;
 
-	memset(&e, 0, sizeof(e));
-	if ((b = backend_get(&t->ctld->conf, s->backend, &e)) == NULL) {
-		fault_set(&why, CLE_UNSUPPORTED, "backend", "%s", e.msg);
+	if (start_plan(t->ctld, s, &b, &plan, &why) < 0) {
 		ticket_fault(t, &why);
 		return;
 	}
-	if (b->plan(&t->ctld->conf, s, &plan, &e) < 0) {
-		fault_err(&why, &e);
+	fd_close(&plan.argv_fd); /* it can be planned: more is not asked */
+	if ((vm = vm_make(t->ctld, s, owner)) == NULL) {
+		fault_host(&why, STEP_NONE, ENOMEM, "table");
 		ticket_fault(t, &why);
 		return;
 	}
-	if ((vm = start_new(t, s, owner, im, b, &plan)) == NULL) {
-		fd_close(&plan.argv_fd);
-		fault_host(&why, STEP_NONE, errno, "table");
+	vm->pub.backend = (uint32_t)b->kind;
+	vm->spec.flags |= CL_DEFINED;
+	vm_set_status(vm, VM_STOPPED, "never started");
+	if (state_save(vm, 1) < 0) {
+		fault_host(&why, STEP_CTLD_STATE, errno, "state file");
+		vm_free(vm);
 		ticket_fault(t, &why);
 		return;
 	}
-	if (start_prepare(vm, &why) < 0)
-		start_fail(vm, &why);
-	else
-		start_reserve(vm);
+	events_vm(vm, EVENT_CREATED, "");
+	rep.vm = vm->pub;
+	ticket_reply(t, &rep, NULL, 0);
 }

@@ -18,6 +18,12 @@ struct vm;
 void vm_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
     struct images *im);
 
+/* The same for a VM that is defined and idle: it stays, whatever becomes of
+ * the start. */
+void vm_start_again(struct ticket *t, struct vm *vm, struct images *im);
+/* A new VM that is only defined. Answers t. */
+void vm_define(struct ticket *t, const struct clreq_start *s, uint32_t owner);
+
 /* Its client is gone: undone, unless the guest already runs. */
 void start_forget(struct vm *vm);
 /* A stop came: the start ends as cancelled. */

@@ -12,6 +12,7 @@
 #include "ctld/sup_client.h"
 #include "ctld/vm.h"
 #include "ctld/vm_end.h"
+#include "ctld/vm_pause.h"
 #include "ctld/vm_start.h"
 #include "ctld/vm_stop.h"
 
@@ -62,6 +63,9 @@ stop_term(struct vm *vm)
 static void
 stop_begin(struct vm *vm)
 {
+	/* a guest that stands still hears nothing */
+	if (vm->pub.status == VM_PAUSED)
+		(void)sup_resume(vm->sup);
 	vm_set_status(vm, VM_STOPPING, "");
 	if (vm->stop_kill) {
 		stop_kill(vm);
@@ -79,7 +83,6 @@ static void
 on_stop(void *arg, const struct priv_reply *r)
 {
 	struct vm *vm = arg;
-	struct ticket *t;
 	struct rep_cl why;
 
 	if (r->code == 0) {
@@ -92,8 +95,7 @@ on_stop(void *arg, const struct priv_reply *r)
 		return; /* it ended by itself meanwhile */
 	vm->phase = PH_LIVE;
 	fault_priv(&why, vm->ctld, vm->pub.owner, r, NULL, NULL);
-	while ((t = TAILQ_FIRST(&vm->waiters)) != NULL)
-		ticket_fault(t, &why);
+	tickets_fault(&vm->waiters, &why);
 }
 
 /* The client's socket goes with it: front asks the kernel who this is. */
@@ -130,8 +132,7 @@ vm_stop(struct vm *vm, struct ticket *t, uint32_t grace_ms, int now)
 {
 	struct rep_cl why;
 
-	t->vm = vm;
-	TAILQ_INSERT_TAIL(&vm->waiters, t, of_vm);
+	ticket_wait(t, &vm->waiters);
 	switch (vm->phase) {
 	case PH_IDLE:
 		fault_set(&why, CLE_STATE, "name", "%s",
@@ -147,6 +148,7 @@ vm_stop(struct vm *vm, struct ticket *t, uint32_t grace_ms, int now)
 			start_gone(vm, &why);
 		}
 		vm->phase = PH_STOP;
+		vm_pause_abort(vm);
 		vm->stop_step = STOP_ASKED;
 		vm->stop_ms = grace(vm, grace_ms);
 		vm->stop_kill = now;

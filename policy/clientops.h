@@ -67,9 +67,12 @@ struct clrep_conn { struct rep_cl r; };
 #define CL_HAS_ROOTFS 2u
 #define CL_ROOTFS_RO 4u
 #define CL_RM 8u		/* remove when it ends */
+#define CL_DEFINED 16u		/* ctld's: it stays when a start fails */
+#define CL_PATHS 32u		/* the paths are whole and absolute: its owner
+				   may start it again by its name alone */
 struct cl_volume {
 	char guest[64];		/* mount point, told to the guest */
-	char host[128];		/* as the user wrote it; for `status` only */
+	char host[256];		/* as the user wrote it */
 	uint32_t readonly;
 	uint32_t zero;
 };
@@ -88,7 +91,7 @@ struct clreq_start {
 	char boot_args[1024];	/* replaces the backend's default if not "" */
 	char profile[64], revision[128], flake_ref[256];
 	char kernel_path[256], rootfs_path[256], initrd_path[256]; /* as the
-				   user wrote them, for `status` only */
+				   user wrote them; nothing of ours opens one */
 	struct cl_volume volumes[CL_VOLUMES_MAX];
 	uint32_t nchannels;
 	uint32_t zero;
@@ -135,6 +138,73 @@ struct clreq_logs { struct cl_ref ref; uint32_t hypervisor; uint32_t zero; };
 #define CL_LOGS_RING 1u		/* the fd is a ring (common/ring.h); else a file */
 struct clrep_logs { struct rep_cl r; uint32_t flags; uint32_t zero; };
 
+/* ---- create: the files are looked at, and given back */
+#define clreq_create clreq_start
+#define clrep_create clrep_start
+
+/* ---- boot: start a VM that is defined and does not run. Descriptors as with
+ * start; the definition must want exactly these. */
+struct clreq_boot {
+	struct cl_ref ref;
+	uint32_t flags;		/* CL_HAS_INITRD, CL_HAS_ROOTFS, CL_ROOTFS_RO */
+	uint32_t nvolumes;
+	uint32_t volumes_ro;	/* bit i: volume i came read-only */
+	uint32_t ready;		/* READY_NONE: as the definition says */
+	uint32_t ready_timeout_ms;
+	uint32_t zero;
+	char ready_text[64];
+};
+#define clrep_boot clrep_start
+struct clreq_definition { struct cl_ref ref; };
+struct clrep_definition { struct rep_cl r; struct clreq_start spec; };
+
+struct clreq_pause { struct cl_ref ref; };
+struct clrep_pause { struct rep_cl r; };
+struct clreq_resume { struct cl_ref ref; };
+struct clrep_resume { struct rep_cl r; };
+
+/* ---- wait: how it was when nothing of its run was left */
+struct clreq_wait { struct cl_ref ref; };
+struct clrep_wait { struct rep_cl r; uint32_t removed; uint32_t zero;
+	struct cl_vm vm; };
+
+/* ---- events: those after a number, oldest first. FOLLOW: if there are none,
+ * answer when there is one. */
+enum event_kind { EVENT_CREATED = 1, EVENT_STARTED, EVENT_NOT_STARTED,
+	EVENT_STOPPED, EVENT_FAILED, EVENT_REMOVED, EVENT_PAUSED,
+	EVENT_RESUMED, EVENT_REFUSED, EVENT_END };
+struct cl_event {
+	uint64_t seq;		/* counts from 1 in each life of ctld */
+	int64_t ms;		/* wall clock */
+	uint32_t owner;
+	uint32_t kind;		/* enum event_kind */
+	char id[32], name[64];
+	char reason[128];
+};
+#define CL_EVENTS_MAX 24
+#define CL_EVENTS_FOLLOW 1u
+struct clreq_events { uint64_t after; uint32_t flags; uint32_t zero; };
+struct clrep_events {
+	struct rep_cl r;
+	uint32_t n;
+	uint32_t lost;		/* 1: some after `after` are forgotten */
+	struct cl_event ev[CL_EVENTS_MAX];
+};
+
+#define CL_BACKENDS_MAX 4
+struct cl_backend {
+	char name[16];
+	uint32_t kind;
+	uint32_t available;
+	uint32_t caps;		/* BCAP_ of ctld/backend/backend.h */
+	uint32_t zero;
+	char path[112];		/* of the VMM */
+	char why[160];		/* not available: the remedy */
+};
+struct clreq_backends { uint64_t zero; };
+struct clrep_backends { struct rep_cl r; uint32_t n; uint32_t zero;
+	struct cl_backend b[CL_BACKENDS_MAX]; };
+
 enum clientop {
 	CLIENTOP_NONE = 0,
 #define CLIENTOP(NAME, name, may, i0, i1, o0, o1) CLIENTOP_##NAME,
@@ -154,5 +224,6 @@ enum may_call { MAY_ANY = 1, MAY_OWNER };
 struct clientop_row { struct wire_row w; uint8_t may; };
 const struct clientop_row *clientop_row(uint16_t type); /* policy/clientops.c */
 const char *vm_status_name(uint32_t status);	 /* "Running", or "?" */
+const char *event_name(uint32_t kind);		 /* "started", or "?" */
 
 #endif

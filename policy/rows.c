@@ -108,3 +108,13 @@ vm_status_name(uint32_t status)
 
 	return status <= VM_FAILED ? names[status] : names[0];
 }
+
+const char *
+event_name(uint32_t kind)
+{
+	static const char *const names[EVENT_END] = { "?", "created",
+		"started", "not-started", "stopped", "failed", "removed",
+		"paused", "resumed", "refused" };
+
+	return kind < EVENT_END ? names[kind] : names[0];
+}

@@ -30,3 +30,20 @@ backend_get(const struct sysconf *c, uint32_t kind, struct err *e)
 	*e = first;
 	return NULL;
 }
+
+const struct backend *
+backend_at(unsigned i)
+{
+	return i < NBACKENDS ? backends[i] : NULL;
+}
+
+const struct backend *
+backend_of(uint32_t kind)
+{
+	unsigned i;
+
+	for (i = 0; i < NBACKENDS; i++)
+		if (kind == (uint32_t)backends[i]->kind)
+			return backends[i];
+	return NULL;
+}

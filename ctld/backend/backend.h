@@ -26,6 +26,8 @@ struct backend {
 	const char *name;	/* as in JSON and --backend */
 	enum backend_kind kind;
 	uint32_t caps;
+	/* its VMM's path, for people */
+	const char *(*path)(const struct sysconf *c);
 	uint32_t overhead_mib;	/* VMM's own memory, beside the guest's;
 				   plan() adds what grows with the guest */
 	/* 1 if it can be used on this host, else 0 and *e tells the remedy */
@@ -38,6 +40,9 @@ struct backend {
 /* By kind; BACKEND_AUTO picks the first available. NULL and *e otherwise. */
 const struct backend *backend_get(const struct sysconf *c, uint32_t kind,
     struct err *e);
+/* The i-th that is built in, NULL beyond; and by kind, usable or not. */
+const struct backend *backend_at(unsigned i);
+const struct backend *backend_of(uint32_t kind);
 extern const struct backend backend_qemu;
 
 #endif

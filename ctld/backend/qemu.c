@@ -350,10 +350,17 @@ qemu_is_available(const struct sysconf *c, struct err *e)
 	return 0;
 }
 
+static const char *
+qemu_path(const struct sysconf *c)
+{
+	return c->qemu_path;
+}
+
 const struct backend backend_qemu = {
 	.name = "qemu",
 	.kind = BACKEND_QEMU,
 	.caps = BCAP_PAUSE | BCAP_TAP,
+	.path = qemu_path,
 	.overhead_mib = QEMU_OVERHEAD_MIB,
 	.is_available = qemu_is_available,
 	.plan = qemu_plan,

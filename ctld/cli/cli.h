@@ -46,6 +46,15 @@ int cmd_status(struct cli *c, int argc, char *argv[]);
 int cmd_info(struct cli *c, int argc, char *argv[]);
 int cmd_network(struct cli *c, int argc, char *argv[]);
 int cmd_logs(struct cli *c, int argc, char *argv[]);
+int cmd_create(struct cli *c, int argc, char *argv[]);
+int cmd_restart(struct cli *c, int argc, char *argv[]);
+int cmd_run(struct cli *c, int argc, char *argv[]);
+int cmd_pause(struct cli *c, int argc, char *argv[]);
+int cmd_resume(struct cli *c, int argc, char *argv[]);
+int cmd_wait(struct cli *c, int argc, char *argv[]);
+int cmd_events(struct cli *c, int argc, char *argv[]);
+int cmd_backends(struct cli *c, int argc, char *argv[]);
+int cmd_call(struct cli *c, int argc, char *argv[]);
 int cmd_version(struct cli *c, int argc, char *argv[]);
 
 /* getopt_long(3) with the options every command has (--json, --socket,

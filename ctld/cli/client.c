@@ -41,23 +41,35 @@ no_daemon(struct cli *c, int code)
 }
 
 int
-vl_open(struct cli *c, struct vl *v)
+vl_connect(const struct cli *c, struct vl *v)
 {
 	struct sockaddr_un sun = { .sun_family = AF_UNIX };
+	int fd CLEANUP_FD = -1;
 
 	memset(v, 0, sizeof(*v));
 	v->fd = -1;
 	if (strlcpy(sun.sun_path, c->socket, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path))
-		return cli_usage(c, "--socket: path over %zu bytes",
-		    sizeof(sun.sun_path) - 1);
-	v->fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (v->fd < 0 ||
-	    connect(v->fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0) {
-		fd_close(&v->fd);
-		return no_daemon(c, errno);
+	    sizeof(sun.sun_path)) {
+		errno = ENAMETOOLONG;
+		return -1;
 	}
-	return EX_DONE;
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (fd < 0 ||
+	    connect(fd, (const struct sockaddr *)&sun, sizeof(sun)) < 0)
+		return -1;
+	v->fd = fd_steal(&fd);
+	return 0;
+}
+
+int
+vl_open(struct cli *c, struct vl *v)
+{
+	if (vl_connect(c, v) == 0)
+		return EX_DONE;
+	if (errno == ENAMETOOLONG)
+		return cli_usage(c, "--socket: path over %zu bytes",
+		    sizeof(((struct sockaddr_un *)0)->sun_path) - 1);
+	return no_daemon(c, errno);
 }
 
 void
@@ -113,8 +125,9 @@ vl_send(struct vl *v, const char *method, json_t *params, int more,
     const int *fds, unsigned nfds)
 {
 	char *text CLEANUP_FREE = NULL;
-	json_t *call = json_pack("{s:s+,s:o}", "method", IFACE, method,
-	    "parameters", params);
+	json_t *call = json_pack("{s:s+,s:o}", "method",
+	    strchr(method, '.') != NULL ? "" : IFACE, method, "parameters",
+	    params);
 
 	if (call != NULL && more)
 		(void)json_object_set_new(call, "more", json_true());
@@ -222,8 +235,8 @@ sentence(const char *error, const json_t *p, char *buf, size_t size)
 		(void)snprintf(buf, size, "no VM of that name; see postern "
 		    "list -a");
 	else if (strcmp(error, "AlreadyExists") == 0)
-		(void)snprintf(buf, size, "the name is taken; choose another, "
-		    "or remove the old one with postern rm");
+		(void)snprintf(buf, size, "the name is taken; start the old one "
+		    "by its name alone, or remove it with postern rm");
 	else if (strcmp(error, "InvalidArgument") == 0)
 		(void)snprintf(buf, size, "%s: %s",
 		    option_of(str(p, "field"), opt, sizeof(opt)),
@@ -234,7 +247,12 @@ sentence(const char *error, const json_t *p, char *buf, size_t size)
 		    str(p, "resource"), limit);
 	else if (strcmp(error, "WrongState") == 0)
 		(void)snprintf(buf, size, "not in this state: %s",
-		    str(p, "state"));
+		    str(p, "state")[0] != '\0' ? str(p, "state") :
+						 str(p, "reason"));
+	else if (strcmp(error, "MethodNotFound") == 0)
+		(void)snprintf(buf, size, "no such method; see postern call "
+		    "org.varlink.service.GetInterfaceDescription "
+		    "'{\"interface\":\"io.postern.Vm\"}'");
 	else if (strcmp(error, "Unsupported") == 0)
 		(void)snprintf(buf, size, "backend %s cannot do this: %s",
 		    str(p, "backend"), str(p, "operation"));
@@ -351,6 +369,28 @@ vl_call(struct cli *c, const char *what, const char *method, json_t *params,
 	json_decref(answer);
 	vl_close(&v);
 	return r;
+}
+
+json_t *
+vl_try(struct cli *c, const char *method, json_t *params)
+{
+	json_t *answer;
+	struct vl v;
+
+	if (vl_connect(c, &v) < 0) {
+		json_decref(params);
+		return NULL;
+	}
+	(void)vl_send(&v, method, params, 0, NULL, 0);
+	answer = vl_recv(&v);
+	vl_close(&v);
+	return answer;
+}
+
+int
+vl_pending(const struct vl *v)
+{
+	return v->n > 0 && memchr(v->buf, '\0', v->n) != NULL;
 }
 
 json_t *

@@ -19,9 +19,11 @@ struct vl {
 
 /* An exit status. Close with vl_close(). */
 int vl_open(struct cli *c, struct vl *v);
+/* 0 or -1 with errno; says nothing. */
+int vl_connect(const struct cli *c, struct vl *v);
 void vl_close(struct vl *v);
 
-/* Send a call of io.postern.Vm (method "Stop") with descriptors; takes the
+/* Send a call of io.postern.Vm (method "Stop"; or a full name) with descriptors; takes the
  * reference to params. 0 or -1. */
 int vl_send(struct vl *v, const char *method, json_t *params, int more,
     const int *fds, unsigned nfds);
@@ -33,6 +35,13 @@ json_t *vl_recv(struct vl *v);
  * failure). what: "web" or "", for complaints. An exit status. */
 int vl_call(struct cli *c, const char *what, const char *method,
     json_t *params, const int *fds, unsigned nfds, json_t **out);
+
+/* One call whose answer may be anything: the whole of it (a new reference),
+ * NULL when there was none. Says nothing. */
+json_t *vl_try(struct cli *c, const char *method, json_t *params);
+
+/* Is there a message that vl_recv() would return without reading? */
+int vl_pending(const struct vl *v);
 
 /* Judge an answer: EX_DONE with *out (a new reference), or the exit status of
  * the error in it, which has been told. NULL: the daemon broke off. */

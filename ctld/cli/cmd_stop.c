@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * postern stop, kill, rm (caller's rights). Several VMs are stopped at once,
+ * postern stop, kill, pause, resume, rm (caller's rights). Several VMs are stopped at once,
  * each on a connection of its own, so that all of them take the time of one.
  */
 #include <errno.h>
@@ -221,16 +221,35 @@ cmd_stop(struct cli *c, int argc, char *argv[])
 	return r;
 }
 
-int
-cmd_kill(struct cli *c, int argc, char *argv[])
+/* A verb that takes names and nothing else. */
+static int
+plain(struct cli *c, int argc, char *argv[], const char *method)
 {
 	json_t *none = json_object();
 	int r = EX_USE;
 
 	if (cli_getopt(c, argc, argv, ":", NULL) == -1)
-		r = for_names(c, argc - optind, argv + optind, "Kill", none);
+		r = for_names(c, argc - optind, argv + optind, method, none);
 	json_decref(none);
 	return r;
+}
+
+int
+cmd_kill(struct cli *c, int argc, char *argv[])
+{
+	return plain(c, argc, argv, "Kill");
+}
+
+int
+cmd_pause(struct cli *c, int argc, char *argv[])
+{
+	return plain(c, argc, argv, "Pause");
+}
+
+int
+cmd_resume(struct cli *c, int argc, char *argv[])
+{
+	return plain(c, argc, argv, "Resume");
 }
 
 int

@@ -71,6 +71,20 @@ open_one(struct cli *c, const char *what, const char *field,
 	return (int)f->n++;
 }
 
+/* The same path, wherever it is said again. */
+static void
+make_absolute(json_t *o, const char *member, const char *path)
+{
+	char *cwd CLEANUP_FREE = NULL;
+	json_t *j;
+
+	if (path[0] == '/' || (cwd = getcwd(NULL, 0)) == NULL)
+		return;
+	j = json_sprintf("%s/%s", strcmp(cwd, "/") == 0 ? "" : cwd, path);
+	if (j != NULL) /* else: not UTF-8 */
+		(void)json_object_set_new(o, member, j);
+}
+
 /* Path in member `path`; its index goes into member `member`. */
 static int
 open_plain(struct cli *c, const char *what, json_t *o, const char *path,
@@ -85,6 +99,7 @@ open_plain(struct cli *c, const char *what, json_t *o, const char *path,
 	if (i < 0)
 		return EX_FAILED;
 	(void)json_object_set_new(o, member, json_integer(i));
+	make_absolute(o, path, p);
 	return EX_DONE;
 }
 
@@ -93,11 +108,12 @@ static int
 open_drive(struct cli *c, const char *what, json_t *o, const char *path,
     const char *const members[2], const char *field, int ro, struct files *f)
 {
-	const char *p = json_string_value(json_object_get(o, path));
+	const char *p;
 	int i;
 
 	if (open_plain(c, what, o, path, members[0], field, f) != EX_DONE)
 		return EX_FAILED;
+	p = json_string_value(json_object_get(o, path));
 	if (p == NULL || ro)
 		return EX_DONE;
 	if (access(p, W_OK) < 0)
@@ -141,7 +157,7 @@ open_volumes(struct cli *c, const char *what, json_t *config,
 }
 
 int
-files_open(struct cli *c, const char *what, json_t *config, int rootfs_ro,
+files_open(struct cli *c, const char *what, json_t *config,
     struct files *f)
 {
 	static const char *const root[] = { "rootfs_fd", "rootfs_rw_fd" };
@@ -155,7 +171,8 @@ files_open(struct cli *c, const char *what, json_t *config, int rootfs_ro,
 		    "initrd", f);
 	if (r == EX_DONE)
 		r = open_drive(c, what, config, "rootfs_path", root,
-		    "rootfs", rootfs_ro, f);
+		    "rootfs", json_is_true(json_object_get(config,
+			"rootfs_read_only")), f);
 	if (r == EX_DONE)
 		r = open_volumes(c, what, config, f);
 	if (r != EX_DONE)

@@ -14,11 +14,11 @@ struct files {
 	unsigned n;
 };
 
-/* Open what the config names (kernel_path, initrd_path, rootfs_path, volumes)
- * and put the indexes beside the paths. rootfs_ro: the guest may not write.
- * EX_DONE, or an exit status after a complaint that names the option. */
+/* Open what the config names (kernel_path, initrd_path, rootfs_path, volumes),
+ * put the indexes beside the paths, and make the paths absolute. EX_DONE, or
+ * an exit status after a complaint that names the option. */
 int files_open(struct cli *c, const char *what, json_t *config,
-    int rootfs_ro, struct files *f);
+    struct files *f);
 void files_close(struct files *f);
 
 /* The text of a small file, for config_files. New reference or NULL after a

@@ -13,8 +13,9 @@
 enum { OPT_JSON = OPT_FIRST + 900, OPT_SOCKET, OPT_HELP };
 
 static const struct command commands[] = {
-	{ "start", cmd_start, "start a VM",
+	{ "start", cmd_start, "start a new VM, or a defined one",
 	    "usage: postern start NAME --kernel FILE [options]\n"
+	    "       postern start NAME      one that is defined, as it is\n"
 	    "  --kernel FILE --initrd FILE --rootfs FILE   opened as you\n"
 	    "  --rootfs-ro                 the guest may not write to it\n"
 	    "  --volume FILE:GUEST[:ro]    another image (repeatable)\n"
@@ -64,6 +65,52 @@ static const struct command commands[] = {
 	    "  --hypervisor   what the VMM said, not the guest\n"
 	    "  --raw          do not escape what is not text\n"
 	    "example: postern logs -n 20 -f web\n" },
+	{ "create", cmd_create, "define a VM, and start nothing",
+	    "usage: postern create NAME --kernel FILE [options]\n"
+	    "  options as with start, but --timeout and --ready tcp:PORT;\n"
+	    "  postern start NAME opens the files again, as you\n"
+	    "example: postern create web --kernel vmlinux --rootfs web.img\n"
+	},
+	{ "run", cmd_run, "run a VM in the foreground",
+	    "usage: postern run NAME [--kernel FILE] [--raw] [--rm] "
+	    "[options]\n"
+	    "  options as with start, but --ready; shows the console\n"
+	    "  --raw  do not escape what is not text\n"
+	    "  --rm   remove it afterwards\n"
+	    "  a first signal stops the guest, a second kills it\n"
+	    "exit status: 0 powered off or stopped, 1 failed, 137 killed,\n"
+	    "  125 postern's own trouble\n"
+	    "example: postern run job --kernel vmlinux --rootfs job.img "
+	    "--rm\n" },
+	{ "restart", cmd_restart, "stop a VM and start it again",
+	    "usage: postern restart [--grace S] NAME\n"
+	    "  its files are opened again, as you, before it is stopped;\n"
+	    "  one that does not run is started\n"
+	    "example: postern restart web\n" },
+	{ "pause", cmd_pause, "hold guests still",
+	    "usage: postern pause NAME...\n"
+	    "example: postern pause web\n" },
+	{ "resume", cmd_resume, "let paused guests go on",
+	    "usage: postern resume NAME...\n"
+	    "example: postern resume web\n" },
+	{ "wait", cmd_wait, "wait until VMs have ended",
+	    "usage: postern wait [--timeout S] NAME...\n"
+	    "  --timeout S  exit status 124 if one still runs then\n"
+	    "example: postern wait --timeout 60 job\n" },
+	{ "events", cmd_events, "tell what happened to VMs",
+	    "usage: postern events [-f]\n"
+	    "  -f, --follow  go on as things happen\n"
+	    "the newest 1000, yours (admins: everybody's); --json: one a "
+	    "line\n"
+	    "example: postern events -f --json\n" },
+	{ "backends", cmd_backends, "tell which VMMs can be used",
+	    "usage: postern backends\n"
+	    "example: postern backends --json\n" },
+	{ "call", cmd_call, "call a method of the daemon",
+	    "usage: postern call [--more] METHOD [JSON | -]\n"
+	    "  METHOD of io.postern.Vm, or a full name; JSON: its parameters,\n"
+	    "  - reads them from standard input; --more: all its answers\n"
+	    "example: postern call Status '{\"name\":\"web\"}'\n" },
 	{ "version", cmd_version, "print the version",
 	    "usage: postern version\n"
 	    "example: postern version --json\n" },

@@ -34,6 +34,13 @@ static const struct method {
 	{ IFACE "Info", method_info, 0 },
 	{ IFACE "Network", method_network, 0 },
 	{ IFACE "Logs", method_logs, 0 },
+	{ IFACE "Create", method_create, 1 },
+	{ IFACE "Definition", method_definition, 0 },
+	{ IFACE "Pause", method_pause, 0 },
+	{ IFACE "Resume", method_resume, 0 },
+	{ IFACE "Wait", method_wait, 0 },
+	{ IFACE "Events", method_events, 0 },
+	{ IFACE "Backends", method_backends, 0 },
 	{ SERVICE "GetInfo", service_info, 0 },
 	{ SERVICE "GetInterfaceDescription", service_description, 0 },
 };

@@ -40,6 +40,9 @@ method_fn method_start;
 method_fn method_stop, method_kill, method_remove;
 method_fn method_list, method_status, method_info, method_network;
 method_fn method_logs;
+method_fn method_create, method_definition;
+method_fn method_pause, method_resume, method_wait;
+method_fn method_events, method_backends;
 method_fn service_info, service_description;
 
 /* Send one request and wait at most ms for its reply, which is then in s->m,

@@ -62,8 +62,8 @@ shape_time(int64_t ms, char buf[32])
 	    month % 100, day % 100, left / 3600, left / 60 % 60, left % 60);
 }
 
-static json_t *
-text_or_null(const char *s)
+json_t *
+shape_text(const char *s)
 {
 	return s[0] != '\0' ? json_string(s) : json_null();
 }
@@ -132,14 +132,14 @@ shape_vm(const struct cl_vm *vm)
 	    "guest_ip", addr_or_null(vm->vm_addr),
 	    "cpus", (json_int_t)vm->cpus,
 	    "memory_mib", (json_int_t)vm->memory_mib,
-	    "profile", text_or_null(vm->profile),
-	    "revision", text_or_null(vm->revision),
-	    "flake_ref", text_or_null(vm->flake_ref),
+	    "profile", shape_text(vm->profile),
+	    "revision", shape_text(vm->revision),
+	    "flake_ref", shape_text(vm->flake_ref),
 	    "ports", shape_ports(vm->ports, vm->nports),
 	    "owner", (json_int_t)vm->owner,
 	    "backend", backend_kind_name(vm->backend),
 	    "state", vm_status_name(vm->status),
-	    "reason", text_or_null(vm->reason),
+	    "reason", shape_text(vm->reason),
 	    "created", time_or_null(vm->created_ms),
 	    "started", time_or_null(vm->started_ms),
 	    "ended", time_or_null(vm->ended_ms),
@@ -187,4 +187,84 @@ shape_network(const struct cl_vm *vm, const struct req_net_up *up)
 	    "host_address", addr_or_null(vm->host_addr),
 	    "ports", shape_ports(up->ports, up->nports),
 	    "allow", shape_allow(up->allow, up->nallow));
+}
+
+json_t *
+shape_event(const struct cl_event *v)
+{
+	return json_pack("{s:I,s:o,s:s,s:I,s:s,s:o,s:o}",
+	    "seq", (json_int_t)v->seq, "time", time_or_null(v->ms),
+	    "event", event_name(v->kind), "owner", (json_int_t)v->owner,
+	    "name", v->name, "id", shape_text(v->id),
+	    "reason", shape_text(v->reason));
+}
+
+int
+shape_spec_ok(const struct clreq_start *q)
+{
+	unsigned i;
+	int ok = wire_str_ok(q->name, sizeof(q->name)) &&
+	    wire_str_ok(q->ready_text, sizeof(q->ready_text)) &&
+	    wire_str_ok(q->boot_args, sizeof(q->boot_args)) &&
+	    wire_str_ok(q->profile, sizeof(q->profile)) &&
+	    wire_str_ok(q->revision, sizeof(q->revision)) &&
+	    wire_str_ok(q->flake_ref, sizeof(q->flake_ref)) &&
+	    wire_str_ok(q->kernel_path, sizeof(q->kernel_path)) &&
+	    wire_str_ok(q->rootfs_path, sizeof(q->rootfs_path)) &&
+	    wire_str_ok(q->initrd_path, sizeof(q->initrd_path)) &&
+	    q->nvolumes <= CL_VOLUMES_MAX &&
+	    q->net_up.nports <= NET_PORTS_MAX &&
+	    q->net_up.nallow <= NET_ALLOW_MAX;
+
+	for (i = 0; ok && i < q->nvolumes; i++)
+		ok = wire_str_ok(q->volumes[i].guest,
+			 sizeof(q->volumes[i].guest)) &&
+		    wire_str_ok(q->volumes[i].host,
+			sizeof(q->volumes[i].host));
+	return ok;
+}
+
+static json_t *
+shape_volumes(const struct clreq_start *q)
+{
+	json_t *list = json_array();
+	unsigned i;
+
+	for (i = 0; i < q->nvolumes; i++)
+		(void)json_array_append_new(list,
+		    json_pack("{s:s,s:s,s:b}", "host", q->volumes[i].host,
+			"guest", q->volumes[i].guest, "read_only",
+			q->volumes[i].readonly != 0));
+	return list;
+}
+
+json_t *
+shape_spec(const struct clreq_start *q)
+{
+	static const char *const nets[] = { "?", "nat", "bridge", "none" };
+	json_t *grace = q->grace_ms == UINT32_MAX ? json_null() :
+		json_integer(q->grace_ms);
+	json_t *ready = q->ready == READY_CONSOLE ?
+		json_sprintf("console:%s", q->ready_text) : json_null();
+
+	return json_pack("{s:s,s:I,s:o,s:o,s:o,s:b,s:o,s:I,s:I,"
+			 "s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:b,s:o}",
+	    "name", q->name, "owner", (json_int_t)q->owner,
+	    "kernel_path", shape_text(q->kernel_path),
+	    "initrd_path", shape_text(q->initrd_path),
+	    "rootfs_path", shape_text(q->rootfs_path),
+	    "rootfs_read_only", (q->flags & CL_ROOTFS_RO) != 0,
+	    "boot_args", shape_text(q->boot_args),
+	    "cpus", (json_int_t)q->cpus,
+	    "memory_mib", (json_int_t)q->memory_mib,
+	    "ports", shape_ports(q->net_up.ports, q->net_up.nports),
+	    "volumes", shape_volumes(q),
+	    "allow", shape_allow(q->net_up.allow, q->net_up.nallow),
+	    "revision_hash", shape_text(q->revision),
+	    "flake_ref", shape_text(q->flake_ref),
+	    "profile", shape_text(q->profile),
+	    "backend", backend_kind_name(q->backend),
+	    "network", nets[q->net <= NET_NONE ? q->net : 0],
+	    "grace_ms", grace, "rm", (q->flags & CL_RM) != 0,
+	    "ready", ready);
 }

@@ -16,6 +16,13 @@ json_t *shape_status(const struct cl_vm *vm);
 json_t *shape_vm(const struct cl_vm *vm);
 json_t *shape_network(const struct cl_vm *vm, const struct req_net_up *up);
 
+json_t *shape_event(const struct cl_event *v);
+json_t *shape_text(const char *s);	/* "" is null */
+
+/* A definition as StartConfig, without descriptors. */
+int shape_spec_ok(const struct clreq_start *q);
+json_t *shape_spec(const struct clreq_start *q);
+
 /* 2026-01-02T03:04:05Z of wall-clock milliseconds into buf[32]. No time zone
  * file is opened, as gmtime(3) would. */
 void shape_time(int64_t ms, char buf[32]);

@@ -222,8 +222,10 @@ static int
 images(struct spec *sp)
 {
 	const json_t *c = sp->config;
-	int k;
+	int k, ro = 0;
 
+	if (arg_bool(c, "", "rootfs_read_only", &ro, sp->e) < 0)
+		return -1;
 	k = take_fd(sp, c, "", "kernel_fd", 0);
 	if (k == 0)
 		return arg_bad(sp->e, "", "kernel_fd", "%s",
@@ -246,6 +248,9 @@ images(struct spec *sp)
 		return 0;
 	}
 	sp->q.flags |= CL_HAS_ROOTFS;
+	if (ro && k == 1)
+		return arg_bad(sp->e, "", "rootfs_rw_fd",
+		    "a rootfs_read_only has none");
 	if (k == 0)
 		sp->q.flags |= CL_ROOTFS_RO;
 	return 0;
@@ -321,12 +326,50 @@ files(struct spec *sp, const char *key)
 	return 0;
 }
 
+/* Was this path kept as it was said, and does it mean the same to all? */
+static int
+path_kept(const json_t *o, const char *key, const char *kept)
+{
+	const char *p = json_string_value(json_object_get(o, key));
+
+	return p != NULL && p[0] == '/' && strcmp(p, kept) == 0;
+}
+
+/* May whoever has the right open the files again by the kept paths? */
+static void
+paths(struct spec *sp)
+{
+	const json_t *list = json_object_get(sp->config, "volumes");
+	struct clreq_start *q = &sp->q;
+	int ok = path_kept(sp->config, "kernel_path", q->kernel_path);
+	unsigned i;
+
+	if ((q->flags & CL_HAS_INITRD) != 0)
+		ok &= path_kept(sp->config, "initrd_path", q->initrd_path);
+	if ((q->flags & CL_HAS_ROOTFS) != 0)
+		ok &= path_kept(sp->config, "rootfs_path", q->rootfs_path);
+	for (i = 0; i < q->nvolumes; i++)
+		ok &= path_kept(json_array_get(list, i), "host",
+		    q->volumes[i].host);
+	if (ok)
+		q->flags |= CL_PATHS;
+}
+
+static int
+fds_named(struct spec *sp)
+{
+	if (sp->used != (1u << sp->s->c.nfds) - 1)
+		return arg_bad(sp->e, "", "fds",
+		    "a descriptor came that no member names; send none such");
+	return 0;
+}
+
 static int
 config(struct spec *sp)
 {
 	static const char *const names[] = { "name", "owner", "kernel_path",
 		"kernel_fd", "initrd_path", "initrd_fd", "rootfs_path",
-		"rootfs_fd", "rootfs_rw_fd", "boot_args", "cpus",
+		"rootfs_fd", "rootfs_rw_fd", "rootfs_read_only", "boot_args", "cpus",
 		"memory_mib", "ports", "volumes", "allow", "config_files",
 		"secret_files", "revision_hash", "flake_ref", "profile",
 		"runner_dir", "backend", "network", "grace_ms", "rm",
@@ -349,10 +392,8 @@ config(struct spec *sp)
 	    files(sp, "secret_files") < 0 || images(sp) < 0 ||
 	    volumes(sp) < 0)
 		return -1;
-	if (sp->used != (1u << sp->s->c.nfds) - 1)
-		return arg_bad(sp->e, "", "fds",
-		    "a descriptor came that no member names; send none such");
-	return 0;
+	paths(sp);
+	return fds_named(sp);
 }
 
 /* What works otherwise than its caller may think. */
@@ -368,13 +409,108 @@ notes(const struct serve *s, const struct clreq_start *q)
 	return list;
 }
 
+/* A good answer's VM; notes: sentences for people. */
+static int
+reply_vm(struct serve *s, json_t *notes_list)
+{
+	const struct clrep_start *r =
+	    (const struct clrep_start *)(const void *)s->m.body;
+
+	if (!shape_vm_ok(&r->vm)) {
+		json_decref(notes_list);
+		s->end = s->c.dead = 1;
+		return 0;
+	}
+	return reply(s,
+	    json_pack("{s:o,s:o}", "vm", shape_vm(&r->vm), "notes",
+		notes_list),
+	    0);
+}
+
+/* The files of a defined VM, which its definition already describes. */
+static int
+boot_files(struct spec *sp, struct clreq_boot *b)
+{
+	const json_t *list;
+	char at[40];
+	size_t i;
+	int k;
+
+	if (images(sp) < 0 ||
+	    arg_list(sp->config, "", "volumes", CL_VOLUMES_MAX, &list,
+		sp->e) < 0)
+		return -1;
+	for (i = 0; i < json_array_size(list); i++) {
+		(void)snprintf(at, sizeof(at), "volumes[%zu].", i);
+		k = drive(sp, json_array_get(list, i), at, "fd", "rw_fd");
+		if (k == -1)
+			return -1;
+		if (k == -2)
+			return arg_bad(sp->e, at, "fd",
+			    "missing; pass the open image file");
+		if (k == 0)
+			b->volumes_ro |= 1u << i;
+	}
+	b->nvolumes = (uint32_t)json_array_size(list);
+	b->flags = sp->q.flags;
+	return fds_named(sp);
+}
+
+/* Start with defined: true. */
+static int
+boot(struct spec *sp, int timeout)
+{
+	static const char *const names[] = { "name", "kernel_fd", "initrd_fd",
+		"rootfs_fd", "rootfs_rw_fd", "volumes", "ready", NULL };
+	struct clreq_boot b;
+
+	memset(&b, 0, sizeof(b));
+	if (arg_known(sp->config, "", names, sp->e) < 0 ||
+	    arg_ref(sp->config, &b.ref, sp->e) < 0 || ready(sp) < 0)
+		return -1;
+	/* whose files it may be given, as far as we know: ctld knows */
+	sp->q.owner = b.ref.owner;
+	sp->s->vm = json_string_value(json_object_get(sp->config, "name"));
+	if (boot_files(sp, &b) < 0)
+		return -1;
+	b.ready = sp->q.ready;
+	b.ready_timeout_ms = (uint32_t)timeout;
+	memcpy(b.ready_text, sp->q.ready_text, sizeof(b.ready_text));
+	if (serve_call(sp->s, CLIENTOP_BOOT, &b, sizeof(b), sp->fds, sp->nfds,
+		timeout + BOOT_MS, sp->e) < 0)
+		return -1;
+	return reply_vm(sp->s, json_array());
+}
+
+int
+method_create(struct serve *s, const json_t *params, struct rep_cl *e)
+{
+	static const char *const names[] = { "config", NULL };
+	static struct spec sp;
+
+	memset(&sp, 0, sizeof(sp));
+	sp.s = s;
+	sp.e = e;
+	sp.config = json_object_get(params, "config");
+	if (arg_known(params, "", names, e) < 0)
+		return -1;
+	if (!json_is_object(sp.config))
+		return arg_bad(e, "", "config", "missing; say what to define");
+	if (config(&sp) < 0 ||
+	    serve_call(s, CLIENTOP_CREATE, &sp.q, sizeof(sp.q), sp.fds,
+		sp.nfds, BOOT_MS, e) < 0)
+		return -1;
+	return reply_vm(s, notes(s, &sp.q));
+}
+
 int
 method_start(struct serve *s, const json_t *params, struct rep_cl *e)
 {
-	static const char *const names[] = { "config", "timeout_ms", NULL };
+	static const char *const names[] = { "config", "timeout_ms",
+		"defined", NULL };
 	static struct spec sp; /* 12 KiB */
-	const struct clrep_start *r;
 	int64_t timeout = TIMEOUT_DEFAULT_MS;
+	int defined = 0;
 
 	memset(&sp, 0, sizeof(sp));
 	sp.s = s;
@@ -382,22 +518,17 @@ method_start(struct serve *s, const json_t *params, struct rep_cl *e)
 	sp.config = json_object_get(params, "config");
 	if (arg_known(params, "", names, e) < 0 ||
 	    arg_int(params, "", "timeout_ms", 1, TIMEOUT_MAX_MS, &timeout,
-		e) < 0)
+		e) < 0 ||
+	    arg_bool(params, "", "defined", &defined, e) < 0)
 		return -1;
 	if (!json_is_object(sp.config))
 		return arg_bad(e, "", "config", "missing; say what to start");
+	if (defined)
+		return boot(&sp, (int)timeout);
 	sp.q.ready_timeout_ms = (uint32_t)timeout;
 	if (config(&sp) < 0 ||
 	    serve_call(s, CLIENTOP_START, &sp.q, sizeof(sp.q), sp.fds,
 		sp.nfds, (int)timeout + BOOT_MS, e) < 0)
 		return -1;
-	r = (const struct clrep_start *)(const void *)s->m.body;
-	if (!shape_vm_ok(&r->vm)) {
-		s->end = s->c.dead = 1;
-		return 0;
-	}
-	return reply(s,
-	    json_pack("{s:o,s:o}", "vm", shape_vm(&r->vm), "notes",
-		notes(s, &sp.q)),
-	    0);
+	return reply_vm(s, notes(s, &sp.q));
 }

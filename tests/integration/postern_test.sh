@@ -148,7 +148,9 @@ start_files_body()
 	    -p 127.0.0.1:53:53/udp
 	on 0 -o ignore -e 'match:^note: names will not resolve' \
 	    -- start web --kernel kernel --allow tcp:192.0.2.0/24:443
-	on 1 -e 'match:--kernel: missing' -- start web
+	on 1 -e 'match:--kernel: missing' -- start web --cpus 2
+	on 0 -o 'inline:web is defined\n' -- create web --kernel kernel
+	on 1 -e 'match:the name is taken' -- create taken --kernel kernel
 	on 1 -e 'match:kernel: nothere: No such file' \
 	    -- start web --kernel nothere
 	on 1 -e 'match:kernel: dir: a directory' -- start web --kernel dir
@@ -195,11 +197,88 @@ spec_file_body()
 	on 1 -e 'match:speed: unknown member' -- start web --spec spec.json
 }
 
+atf_test_case by_name
+by_name_head()
+{
+	atf_set descr "a defined VM's files are opened again by its owner only"
+}
+by_name_body()
+{
+	setup
+	echo vmlinux >kernel
+	# the stand-in's VM "web" is defined with the kernel of this directory
+	on 0 -o 'inline:web is running\n' -- start web
+	on 0 -o 'match:"owner":1,' -- start --json web
+	on 0 -o 'inline:web is running\n' -- restart web
+	on 4 -e "match:is uid 4242's.*start it as that user" -- start foreign
+	on 1 -e 'match:paths of its files are not known' -- start pathless
+	on 6 -e 'match:removed when it ends' -- restart fleeting
+	on 3 -e 'match:no VM' -- restart absent
+	on 2 -e 'match:say one name' -- restart
+	rm kernel
+	on 1 -e 'match:kernel: .*No such file' -- start web
+}
+
+atf_test_case watching
+watching_head()
+{
+	atf_set descr "wait, events, backends and call"
+}
+watching_body()
+{
+	setup
+	on 0 -o 'inline:failed: Failed: panic ^[[31mred\n' -- wait failed
+	on 0 -o 'match:^web: Running' -o 'match:^other' -- wait web other
+	on 3 -e 'match:no VM' -- wait absent
+	on 124 -e 'match:stuck: it has not ended yet' -- wait --timeout 0.3 \
+	    stuck
+	on 2 -e 'match:which VM' -- wait
+	on 2 -e 'match:seconds' -- wait --timeout soon web
+	on 0 -o 'match:^2026-03-01T00:00:01Z started +1/web$' \
+	    -o 'match:^2026-03-01T00:00:02Z failed +1/web: panic \^\[\[31m$' \
+	    -- events
+	on 0 -o 'match:^\{"seq":1,"time":"2026-03-01T00:00:01Z","event":"started","owner":1,"name":"web","id":"vm-0123456789abcdef","reason":null\}$' \
+	    -- events --json
+	on 0 -o 'match:^qemu: not available$' -o 'match:because +not there' \
+	    -- backends
+	on 0 -o 'inline:{"status":"Running"}\n' -- call Status \
+	    '{"name":"web"}'
+	on 0 -o 'match:"vendor":"Postern"' -- call org.varlink.service.GetInfo
+	on 3 -e 'match:no VM' -- call Status '{"name":"absent"}'
+	on 1 -e 'match:no such method' -- call Fly
+	on 2 -e 'match:parameters: byte' -- call Status '{"name":'
+	on 2 -e 'match:not a JSON object' -- call Status '[]'
+	on 0 -o 'match:^\{"data":' -- call --more Logs \
+	    '{"name":"grow","follow":true}'
+}
+
+atf_test_case foreground
+foreground_head()
+{
+	atf_set descr "run: the console, then the guest's end"
+}
+foreground_body()
+{
+	setup
+	echo vmlinux >kernel
+	on 1 -o 'match:^grown 9$' -e 'match:the guest failed: panic' \
+	    -- run grow --kernel kernel
+	on 125 -e 'match:the name is taken' -- run taken --kernel kernel
+	on 125 -e 'match:kernel: nothere' -- run grow --kernel nothere
+	on 2 -e 'match:for start' -- run grow --kernel kernel --ready tcp:80
+	# nobody reads: the VM is stopped, and that is no crash
+	"$fake" "$POSTERN_SOCKET" sh -c \
+	    '"$0" run grow --kernel kernel 2>err; echo $? >st' "$postern" |
+	    true
+	grep -qx 1 st || atf_fail "status $(cat st)"
+}
+
 atf_test_case usage_is_short
 usage_is_short_body()
 {
 	setup
-	for c in start stop kill rm list status info network logs version; do
+	for c in start stop kill rm list status info network logs version \
+	    create run restart pause resume wait events backends call; do
 		atf_check -o match:example -e empty "$postern" $c --help
 		"$postern" $c --help >help
 		[ "$(wc -l <help)" -lt 25 ] || atf_fail "$c: too long"
@@ -215,5 +294,8 @@ atf_init_test_cases()
 	atf_add_test_case logs
 	atf_add_test_case start_files
 	atf_add_test_case spec_file
+	atf_add_test_case by_name
+	atf_add_test_case watching
+	atf_add_test_case foreground
 	atf_add_test_case usage_is_short
 }

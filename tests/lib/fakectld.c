@@ -102,7 +102,7 @@ console(struct fake *f, const char *name, uint32_t *flags)
 	fd = ring_create("log", RING_CONSOLE);
 	if (fd < 0 || ring_map(&r, fd) < 0)
 		err(1, "ring");
-	if (strcmp(name, "grow") == 0) {
+	if (strcmp(name, "grow") == 0 || strncmp(name, "vm-", 3) == 0) {
 		f->grow = 0;
 		f->ring = r;
 		f->grown = 0;
@@ -172,13 +172,82 @@ answer_start(int wire, const struct wire_msg *m)
 	send_reply(wire, m, &r, sizeof(r), NULL, 0);
 }
 
+static void
+answer_boot(int wire, const struct wire_msg *m, const char *name)
+{
+	struct clrep_boot r = { 0 };
+
+	canned_vm(&r.vm, name);
+	r.vm.owner = m->nfds;
+	send_reply(wire, m, &r, sizeof(r), NULL, 0);
+}
+
+/* Defined with the file "kernel" of the directory that the test runs in. */
+static void
+answer_definition(int wire, const struct wire_msg *m, const char *name)
+{
+	struct clrep_definition r = { 0 };
+
+	(void)strlcpy(r.spec.name, name, sizeof(r.spec.name));
+	r.spec.owner = strcmp(name, "foreign") == 0 ? 4242 : geteuid();
+	r.spec.flags = strcmp(name, "pathless") == 0 ? 0 : CL_PATHS;
+	if (strcmp(name, "fleeting") == 0)
+		r.spec.flags |= CL_RM;
+	r.spec.cpus = 1;
+	r.spec.net = NET_NAT;
+	(void)strlcpy(r.spec.kernel_path, "kernel",
+	    sizeof(r.spec.kernel_path));
+	send_reply(wire, m, &r, sizeof(r), NULL, 0);
+}
+
+static void
+answer_wait(int wire, const struct wire_msg *m, const char *name)
+{
+	struct clrep_wait r = { 0 };
+
+	/* by id: of run */
+	canned_vm(&r.vm, strncmp(name, "vm-", 3) == 0 ? "failed" : name);
+	send_reply(wire, m, &r, sizeof(r), NULL, 0);
+}
+
+static void
+answer_events(int wire, const struct wire_msg *m)
+{
+	struct clrep_events r = { .n = 2 };
+	unsigned i;
+
+	for (i = 0; i < r.n; i++) {
+		r.ev[i].seq = i + 1;
+		r.ev[i].ms = 1772323200000 + 1000 * (i + 1);
+		r.ev[i].owner = 1;
+		r.ev[i].kind = i == 0 ? EVENT_STARTED : EVENT_FAILED;
+		(void)strlcpy(r.ev[i].name, "web", sizeof(r.ev[i].name));
+		(void)strlcpy(r.ev[i].id, "vm-0123456789abcdef",
+		    sizeof(r.ev[i].id));
+	}
+	(void)strlcpy(r.ev[1].reason, "panic \033[31m",
+	    sizeof(r.ev[1].reason));
+	send_reply(wire, m, &r, sizeof(r), NULL, 0);
+}
+
+static void
+answer_backends(int wire, const struct wire_msg *m)
+{
+	struct clrep_backends r = { .n = 1 };
+
+	(void)strlcpy(r.b[0].name, "qemu", sizeof(r.b[0].name));
+	(void)strlcpy(r.b[0].why, "not there", sizeof(r.b[0].why));
+	send_reply(wire, m, &r, sizeof(r), NULL, 0);
+}
+
 static const char *
 name_of(const struct wire_msg *m)
 {
-	if (m->h.type == CLIENTOP_START)
+	if (m->h.type == CLIENTOP_START || m->h.type == CLIENTOP_CREATE)
 		return ((const struct clreq_start *)(const void *)
 			    m->body)->name;
-	if (m->h.type == CLIENTOP_LIST)
+	if (m->h.type == CLIENTOP_LIST || m->h.type == CLIENTOP_EVENTS ||
+	    m->h.type == CLIENTOP_BACKENDS)
 		return "";
 	return ((const struct cl_ref *)(const void *)m->body)->name;
 }
@@ -208,7 +277,23 @@ answer(struct fake *f, int wire, const struct wire_msg *m)
 		answer_get(wire, m, name);
 		break;
 	case CLIENTOP_START:
+	case CLIENTOP_CREATE:
 		answer_start(wire, m);
+		break;
+	case CLIENTOP_BOOT:
+		answer_boot(wire, m, name);
+		break;
+	case CLIENTOP_DEFINITION:
+		answer_definition(wire, m, name);
+		break;
+	case CLIENTOP_WAIT:
+		answer_wait(wire, m, name);
+		break;
+	case CLIENTOP_EVENTS:
+		answer_events(wire, m);
+		break;
+	case CLIENTOP_BACKENDS:
+		answer_backends(wire, m);
 		break;
 	case CLIENTOP_LOGS:
 		fd = console(f, name, &logs.flags);

@@ -5,6 +5,9 @@
  *	absent taken denied quota late hostfail halted nosuch: that error
  *	stuck: never answered		web: runs	failed: Failed
  *	nonet: without network		grow: a console that is written to
+ *	vm-...: has failed, and a console that is written to
+ *	foreign, pathless, fleeting: defined by another uid; without paths;
+ *	removed when it ends
  *	evil: a console with escape sequences	full: a full console ring
  */
 #ifndef TESTS_FAKECTLD_H

@@ -169,8 +169,11 @@ vms = 1'
 	refused 7 'daemon is not running.*start it with' \
 	    env POSTERN_SOCKET="$I/none" "$POSTERN_BIN" list
 	good me rm -f web
-	refused 124 'did not say .never.' start_guest late --ready console:never \
-	    --timeout 0.5
+	start_guest late --ready console:never --timeout 0.5 2> err.txt
+	[ $? = 124 ] && grep -q 'did not say "never"' err.txt &&
+	    grep -q '^POSTERN-TEST-GUEST' err.txt &&
+	    grep -q 'still runs; next: postern logs -f late' err.txt ||
+	    atf_fail "time-out: $(cat err.txt)"
 	good me --help
 }
 codes_cleanup()

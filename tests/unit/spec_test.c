@@ -171,11 +171,11 @@ ATF_TC_BODY(wellformed, tc)
 	ILL(memset(s->boot_args, 'a', sizeof(s->boot_args)));
 	ILL(memset(s->flake_ref, 'a', sizeof(s->flake_ref)));
 	ILL(s->kernel_path[5] = 'x');
-	ILL(s->flags |= 16);
+	ILL(s->flags |= 64);
 	ILL(s->nvolumes = CL_VOLUMES_MAX + 1);
 	ILL(s->volumes[7].zero = 1);
 	ILL(s->volumes[0].readonly = 2);
-	ILL(memset(s->volumes[3].host, 'a', 128));
+	ILL(memset(s->volumes[3].host, 'a', 256));
 	ILL(s->net_up.nports = NET_PORTS_MAX + 1);
 	ILL(s->net_up.nallow = NET_ALLOW_MAX + 1);
 	ILL(s->net_up.ports[31].zero[2] = 1);

@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: ISC */
+/*
+ * What happened to whose VM: the newest of it, in memory, so that it costs
+ * the same whatever happens and however slow its readers are. Readers ask;
+ * one that does not is never waited for, and learns that it missed some.
+ */
+#ifndef CTLD_EVENTS_H
+#define CTLD_EVENTS_H
+
+#include "policy/clientops.h"
+
+#define EVENTS_MAX 1024u	/* kept; who has the most loses first */
+
+struct events;
+struct ticket;
+struct vm;
+
+struct events *events_new(void);
+
+/* Note it of a VM, and tell who waits. */
+void events_vm(const struct vm *vm, enum event_kind kind, const char *reason);
+/* A request was refused. */
+void events_refused(const struct ticket *t, const struct rep_cl *why);
+
+/* For those two, and for tests: *e needs no seq. */
+void events_add(struct events *ev, const struct cl_event *e);
+/* Those after `after` that owner (everybody: any) may see, oldest first. */
+void events_after(const struct events *ev, uint32_t owner, int everybody,
+    uint64_t after, struct clrep_events *out);
+
+#endif
