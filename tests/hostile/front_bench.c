@@ -18,6 +18,7 @@
 #include <unistd.h>
 #include <bsd/string.h>
 
+#include "config.h"
 #include "common/fdutil.h"
 #include "common/peer.h"
 #include "common/rolefd.h"
@@ -322,4 +323,35 @@ bench_fds(const struct bench *b)
 		n++;
 	(void)closedir(d);
 	return n;
+}
+
+const char *
+bench_program(const atf_tc_t *tc)
+{
+	static char path[512];
+
+#ifdef WITH_SANITIZERS
+	atf_tc_skip("a confined role does not run with sanitizers");
+#endif
+	(void)snprintf(path, sizeof(path), "%s/../../privd-front",
+	    atf_tc_get_config_var_wd(tc, "srcdir", "."));
+	return path;
+}
+
+int
+bench_alive(struct bench *b)
+{
+	struct req_slot_next req = { .after = UINT32_MAX };
+	int code = bench_call(b, PRIVOP_SLOT_NEXT, 0, 0, &req, NULL, 0);
+
+	return code == 0 || code == ENOENT;
+}
+
+unsigned
+bench_step(const struct bench *b)
+{
+	struct rep_hdr r;
+
+	memcpy(&r, b->m.body, sizeof(r));
+	return r.step;
 }

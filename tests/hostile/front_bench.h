@@ -8,10 +8,20 @@
 
 #include <stdint.h>
 #include <sys/types.h>
+#include <atf-c.h>
 
 #include "common/sysconf.h"
 #include "common/wire.h"
 #include "policy/privops.h"
+
+#define AS_ROOT(name)                                                \
+	ATF_TC(name);                                                \
+	ATF_TC_HEAD(name, tc)                                        \
+	{                                                            \
+		atf_tc_set_md_var(tc, "require.user", "root");       \
+		atf_tc_set_md_var(tc, "timeout", "120");             \
+	}                                                            \
+	ATF_TC_BODY(name, tc)
 
 #define ALICE 61050u
 #define BOB 61051u
@@ -27,6 +37,10 @@ struct bench {
 	int hold;		/* answer nothing by ourselves */
 	struct wire_msg m;
 };
+
+/* The program's path, from that of the test; static. Skips the test where a
+ * confined role cannot run. */
+const char *bench_program(const atf_tc_t *tc);
 
 /* The ledger and the control socket; then a front, which is answered what it
  * asks at its start (jail sees nothing). */
@@ -55,6 +69,10 @@ int bench_heard(struct bench *b);
 /* Ask and hear. */
 int bench_call(struct bench *b, uint16_t op, uint32_t slot,
     uint64_t generation, const void *body, const int *fds, unsigned nfds);
+/* Does it answer? */
+int bench_alive(struct bench *b);
+/* The step that the answer in b->m names. */
+unsigned bench_step(const struct bench *b);
 /* RESERVE for the peer; 0, or a code. */
 int bench_reserve(struct bench *b, uint32_t peer, uint32_t owner,
     struct rep_reserve *rep);

@@ -18,6 +18,7 @@
 
 #include "common/fdutil.h"
 #include "tests/integration/jailharness.h"
+#include "tests/lib/files.h"
 
 #define ACTIONS_MAX 128
 #define BATCH 16
@@ -30,17 +31,19 @@ struct action {
 static unsigned
 actions(const char *build, struct action *a)
 {
-	char cmd[400];
+	char path[300], list[ACTIONS_MAX * 40];
+	char *argv[] = { path, (char[]){ "list" }, NULL };
 	unsigned n = 0;
 	FILE *f;
 
-	(void)snprintf(cmd, sizeof(cmd), "%s/tests/lib/evilvmm list", build);
-	f = popen(cmd, "re");
-	while (f != NULL && n < ACTIONS_MAX &&
+	(void)snprintf(path, sizeof(path), "%s/tests/lib/evilvmm", build);
+	ATF_REQUIRE_EQ(0, tf_output(argv, list, sizeof(list)));
+	f = fmemopen(list, strlen(list), "r");
+	ATF_REQUIRE(f != NULL);
+	while (n < ACTIONS_MAX &&
 	    fscanf(f, "%31s %d", a[n].name, &a[n].how) == 2)
 		n++;
-	if (f != NULL)
-		(void)pclose(f);
+	(void)fclose(f);
 	return n;
 }
 
@@ -153,7 +156,7 @@ ATF_TC_CLEANUP(refused_without_filter, tc)
 static _Noreturn void
 control_init(const char *build, const char *name, int out)
 {
-	char path[300], base[256];
+	char path[300], here[256], base[300];
 	pid_t pid;
 
 	if (RH(fork()) == 0)
@@ -166,9 +169,9 @@ control_init(const char *build, const char *name, int out)
 	}
 	(void)snprintf(path, sizeof(path), "%s/tests/lib/evilvmm", build);
 	RH(dup2(out, STDOUT_FILENO));
-	if (getcwd(base, sizeof(base) - 8) == NULL)
+	if (getcwd(here, sizeof(here)) == NULL)
 		_exit(1);
-	(void)strcat(base, "/tree");
+	(void)snprintf(base, sizeof(base), "%s/tree", here);
 	(void)execl(path, path, name, base, (char *)NULL);
 	_exit(127);
 }
@@ -203,6 +206,20 @@ control(const char *build, const char *name)
 	return strstr(out, "done") != NULL;
 }
 
+/* What the actions look for in a jail. */
+static void
+fresh_tree(void)
+{
+	static const char *const dirs[] = { "tree", "tree/img", "tree/run",
+		"tree/dev", "tree/usr", "tree/usr/bin" };
+	unsigned i;
+
+	tf_remove("tree");
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		tf_dir(dirs[i], 0755);
+	tf_file("tree/img/kernel", "x\n", 0600);
+}
+
 ATF_TC(control_is_done);
 ATF_TC_HEAD(control_is_done, tc)
 {
@@ -219,9 +236,7 @@ ATF_TC_BODY(control_is_done, tc)
 	jh_build(tc, build);
 	n = actions(build, a);
 	for (i = 0; i < n; i++) {
-		ATF_REQUIRE_EQ(0, system("rm -rf tree && mkdir -p tree/img "
-		    "tree/run tree/dev tree/usr/bin && echo x >tree/img/kernel"
-		    " && chmod 600 tree/img/kernel"));
+		fresh_tree();
 		if (control(build, a[i].name))
 			done++;
 		else

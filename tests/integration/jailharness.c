@@ -25,6 +25,7 @@
 #include "common/wire.h"
 #include "policy/seccomp.h"
 #include "tests/integration/jailharness.h"
+#include "tests/lib/files.h"
 
 #define ANSWER_MS 15000
 #define RING_BYTES 65536
@@ -54,14 +55,17 @@ jh_build(const atf_tc_t *tc, char build[256])
 void
 jh_evil(struct jh *j, const atf_tc_t *tc, const char *instance)
 {
-	char build[256], cmd[600];
+	static const char *const dirs[] = { "usr", "usr/bin", "usr/lib",
+		"usr/lib64" };
+	char build[256], path[300];
+	unsigned i;
 
 	jh_build(tc, build);
-	(void)snprintf(cmd, sizeof(cmd), "rm -rf usr && mkdir -p usr/bin "
-	    "usr/lib usr/lib64 && cp %s/tests/lib/evilvmm usr/bin && chown -R "
-	    "0:0 usr && chmod -R go-w,a+rX usr", build);
-	if (system(cmd) != 0)
-		rh_die("usr");
+	(void)snprintf(path, sizeof(path), "%s/tests/lib/evilvmm", build);
+	tf_remove("usr");
+	for (i = 0; i < sizeof(dirs) / sizeof(dirs[0]); i++)
+		tf_dir(dirs[i], 0755);
+	tf_copy(path, "usr/bin/evilvmm", 0755);
 	jh_init(j, instance, build, "usr");
 	memset(j->conf.qemu_path, 0, sizeof(j->conf.qemu_path));
 	(void)strlcpy(j->conf.qemu_path, "/usr/bin/evilvmm",

@@ -425,17 +425,12 @@ ATF_TC_BODY(ids, tc)
 	ALLOWED(SEC_JAIL, SYS_setgroups, 0, 0, 0, 0);
 }
 
-ATF_TC_WITHOUT_HEAD(pinned_arguments);
-ATF_TC_BODY(pinned_arguments, tc)
+ATF_TC_WITHOUT_HEAD(device_nodes);
+ATF_TC_BODY(device_nodes, tc)
 {
-	const uint64_t exe = VMM_FD_EXE, at = AT_EMPTY_PATH;
-	const unsigned vmm[] = { SEC_QEMU, SEC_FC };
-	struct seccomp_data d;
-	unsigned l, i;
-
 	(void)tc;
 	compile_all();
-	/* device nodes: type and number together */
+	/* type and number together */
 	ALLOWED(SEC_JAIL, SYS_mknodat, 3, 0, S_IFCHR | 0666, 10 << 8 | 200);
 	ALLOWED(SEC_JAIL, SYS_mknodat, 3, 0, S_IFCHR | 0666, 10 << 8 | 232);
 	ALLOWED(SEC_JAIL, SYS_mknodat, 3, 0, S_IFCHR | 0666, 1 << 8 | 3);
@@ -444,17 +439,34 @@ ATF_TC_BODY(pinned_arguments, tc)
 	DENIED(SEC_JAIL, SYS_mknodat, 3, 0, S_IFBLK | 0666, 8 << 8);
 	DENIED(SEC_JAIL, SYS_mknodat, 3, 0, S_IFBLK | 0666, 0);
 	DENIED(SEC_JAIL, SYS_mknod, 3, S_IFCHR, 1 << 8 | 3, 0);
-	/* the pinned program, by both of its arguments */
+}
+
+/* The pinned program, by both of its arguments. */
+static void
+pinned_program(unsigned list)
+{
+	struct seccomp_data d = call(SYS_execveat);
+
+	d.args[0] = VMM_FD_EXE;
+	d.args[4] = AT_EMPTY_PATH;
+	ATF_CHECK_EQ(SECCOMP_RET_ALLOW, run(list, &d));
+	d.args[0] = VMM_FD_EXE + 1;
+	ATF_CHECK_EQ(SECCOMP_RET_KILL_PROCESS, run(list, &d));
+	d.args[0] = VMM_FD_EXE;
+	d.args[4] = 0;
+	ATF_CHECK_EQ(SECCOMP_RET_KILL_PROCESS, run(list, &d));
+}
+
+ATF_TC_WITHOUT_HEAD(vmm_arguments);
+ATF_TC_BODY(vmm_arguments, tc)
+{
+	const unsigned vmm[] = { SEC_QEMU, SEC_FC };
+	unsigned i;
+
+	(void)tc;
+	compile_all();
 	for (i = 0; i < 2; i++) {
-		d = call(SYS_execveat);
-		d.args[0] = exe;
-		d.args[4] = at;
-		ATF_CHECK_EQ(SECCOMP_RET_ALLOW, run(vmm[i], &d));
-		d.args[0] = exe + 1;
-		ATF_CHECK_EQ(SECCOMP_RET_KILL_PROCESS, run(vmm[i], &d));
-		d.args[0] = exe;
-		d.args[4] = 0;
-		ATF_CHECK_EQ(SECCOMP_RET_KILL_PROCESS, run(vmm[i], &d));
+		pinned_program(vmm[i]);
 		DENIED(vmm[i], SYS_fchmod, 3, 04777, 0, 0);
 		DENIED(vmm[i], SYS_clone, CLONE_NEWUSER | CLONE_VM |
 		    CLONE_THREAD | CLONE_SIGHAND, 0, 0, 0);
@@ -477,14 +489,30 @@ ATF_TC_BODY(pinned_arguments, tc)
 	/* a number held in an int arrives sign-extended */
 	ALLOWED(SEC_QEMU, SYS_ioctl, 3, 0xffffffff00000000ULL | 0xc004ae02u,
 	    0, 0);
-	/* net: pairs are AND */
+}
+
+ATF_TC_WITHOUT_HEAD(net_arguments);
+ATF_TC_BODY(net_arguments, tc)
+{
+	(void)tc;
+	compile_all();
+	/* pairs are AND */
 	ALLOWED(SEC_NET, SYS_socket, 2, 1, 6, 0);
 	ALLOWED(SEC_NET, SYS_socket, 2, 2, 17, 0);
 	DENIED(SEC_NET, SYS_socket, 2, 3, 1, 0);
 	DENIED(SEC_NET, SYS_socket, 17, 3, 6, 0);
 	DENIED(SEC_NET, SYS_socket, 16, 3, 0, 0);
 	DENIED(SEC_NET, SYS_listen, 3, 1, 0, 0);
-	/* no role of ours maps code, but for NSS in conf */
+}
+
+/* No role of ours maps code, but for NSS in conf. */
+ATF_TC_WITHOUT_HEAD(mapped_code);
+ATF_TC_BODY(mapped_code, tc)
+{
+	unsigned l;
+
+	(void)tc;
+	compile_all();
 	for (l = 0; l < SEC_N; l++) {
 		if (l == SEC_CONF || parts(l) & 1u << SEC_QEMU)
 			continue;
@@ -546,7 +574,10 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, everything_else);
 	ATF_TP_ADD_TC(tp, union_is_not_stricter);
 	ATF_TP_ADD_TC(tp, ids);
-	ATF_TP_ADD_TC(tp, pinned_arguments);
+	ATF_TP_ADD_TC(tp, device_nodes);
+	ATF_TP_ADD_TC(tp, vmm_arguments);
+	ATF_TP_ADD_TC(tp, net_arguments);
+	ATF_TP_ADD_TC(tp, mapped_code);
 	ATF_TP_ADD_TC(tp, never);
 	return atf_no_error();
 }
