@@ -113,12 +113,12 @@ daemon_up()
 			sleep 0.1
 		done' sh "$I" "$POSTERN_LIBEXEC" > /dev/null 2>&1 &
 	echo $! > "$I/loop.pid"
-	wait_for 100 "the daemon" as "$TENANT" list
+	wait_for 200 "the daemon" as "$TENANT" list
 }
 
 daemon_back()
 {
-	wait_for 100 "the daemon to be back" as "$TENANT" list
+	wait_for 200 "the daemon to be back" as "$TENANT" list
 }
 
 # wait_for TENTHS WHAT COMMAND...

@@ -184,7 +184,7 @@ u = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
 u.bind(("0.0.0.0", 8081))
 with open("listening", "w") as f: print(os.getpid(), file=f)
 time.sleep(60)' &
-	wait_for 50 "the listener" test -s listening
+	wait_for 150 "the listener" test -s listening
 	no '-p.*8080.*in use' "$@" -p 8080:80
 	no '-p.*8081.*in use' "$@" -p 8081:80/udp
 	kill "$(cat listening)"

@@ -19,7 +19,7 @@ kill_in_start()
 		kill -9 "$pid"
 		wait $start
 		code=$?
-		wait_for 50 "another $1" other_role "$1" "$pid"
+		wait_for 150 "another $1" other_role "$1" "$pid"
 		daemon_back
 		# what was answered stays true; what was not is one of two
 		if [ $code = 0 ]; then

@@ -58,7 +58,7 @@ role_body()
 		[ -n "$pid" ] || atf_fail "no $role"
 		kill -9 "$pid"
 		both_answer "$role killed"
-		wait_for 50 "another $role" other_role $role "$pid"
+		wait_for 150 "another $role" other_role $role "$pid"
 		after_restart "$role restarted"
 	done
 	good me stop --all
@@ -107,7 +107,7 @@ vm_body()
 	made > made.before
 	two_vms
 	kill -9 "$(vm_pid "$(vm_cg one)" vmm)"
-	wait_for 10 "the VMM's end" failed one 'Failed.*signal 9'
+	wait_for 60 "the VMM's end" failed one 'Failed.*signal 9'
 	good me logs one
 	grep -q TEST-GUEST out.txt || atf_fail "the last console"
 	page 8002 || atf_fail "the other VM"
@@ -115,7 +115,7 @@ vm_body()
 	good start_guest one -p 8001:80
 	page 8001 || atf_fail "a new one"
 	kill -9 "$(vm_pid "$(vm_cg one)" sup)"
-	wait_for 10 "the vmsup's end" failed one 'Failed.*supervisor was killed'
+	wait_for 60 "the vmsup's end" failed one 'Failed.*supervisor was killed'
 	good me logs one
 	grep -q TEST-GUEST out.txt || atf_fail "the last console (vmsup)"
 	page 8002 || atf_fail "the other VM"
@@ -127,7 +127,7 @@ vm_body()
 	sleep 0.3
 	rm "$I/stop"
 	daemon_up
-	wait_for 20 "the truth after a restart" failed two Failed
+	wait_for 60 "the truth after a restart" failed two Failed
 	good me logs two
 	grep -q TEST-GUEST out.txt || atf_fail "the last console (no daemon)"
 	good me rm two

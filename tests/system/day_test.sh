@@ -29,7 +29,7 @@ verbs_body()
 	good me network web
 	grep -q '172\.16\.0\.2' out.txt || atf_fail "network"
 	good page 8080
-	wait_for 50 "the word" sh -c '"$@" | grep -qx hello' sh \
+	wait_for 150 "the word" sh -c '"$@" | grep -qx hello' sh \
 	    nsenter -t "$NS" -n setpriv --reuid "$TENANT" --regid "$TENANT" \
 	    --groups "$GROUP" "$POSTERN_BIN" --socket "$SOCK" logs web
 	good me logs -n 1 web
@@ -88,7 +88,7 @@ ends_body()
 	good me stop gone
 	refused 3 'no VM' me status gone
 	good start_guest off --boot-args 'sleep,300 poweroff'
-	wait_for 30 "the guest's own end" stopped off
+	wait_for 60 "the guest's own end" stopped off
 	good me info off --json
 	[ "$(json '["reason"]' < out.txt)" = 'guest powered off' ] ||
 	    atf_fail "reason: $(cat out.txt)"
@@ -126,7 +126,7 @@ json_body()
 	done
 	good me start broken --json --kernel "$GUEST" --memory 32M \
 	    --boot-args panic
-	wait_for 30 "the panic" failed broken
+	wait_for 60 "the panic" failed broken
 	good me status broken --json
 	cp out.txt failed.json
 	good me version --json
@@ -192,9 +192,9 @@ follow_body()
 	good start_guest web --boot-args 'sleep,1500 say,later'
 	me logs -f web > follow.txt 2> follow.err &
 	f=$!
-	wait_for 50 "the banner" grep -q TEST-GUEST follow.txt
+	wait_for 150 "the banner" grep -q TEST-GUEST follow.txt
 	grep -q '^later' follow.txt && atf_fail "too early"
-	wait_for 50 "what came later" grep -q '^later' follow.txt
+	wait_for 200 "what came later" grep -q '^later' follow.txt
 	good me stop web
 	wait $f || atf_fail "logs -f: $(cat follow.err)"
 	grep -q 'power button' follow.txt || atf_fail "its last words"

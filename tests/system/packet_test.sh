@@ -69,7 +69,7 @@ world()
 {
 	setsid unshare -n sleep 100000 > /dev/null 2>&1 &
 	echo $! > "$I/world.pid"
-	wait_for 50 "the world" sh -c '[ "$(readlink /proc/$1/ns/net)" != \
+	wait_for 150 "the world" sh -c '[ "$(readlink /proc/$1/ns/net)" != \
 	    "$(readlink /proc/self/ns/net)" ]' sh "$(cat "$I/world.pid")"
 	in_ns ip link add up0 type veth peer name down0 \
 	    netns "$(cat "$I/world.pid")"
@@ -213,7 +213,7 @@ dns = 93.184.215.53'
 s = socket.socket(); s.bind(("93.184.215.10", 80)); s.listen()
 with open("web.pid", "w") as f: print(os.getpid(), file=f)
 time.sleep(60)' &
-	wait_for 50 "the world's server" test -s web.pid
+	wait_for 150 "the world's server" test -s web.pid
 	say web clear > /dev/null
 	say web "$(probes)" > /dev/null
 	seen

@@ -40,7 +40,7 @@ live_body()
 	# a client's own process, while it lives
 	as_exec "$TENANT" logs -f web > follow.txt &
 	follow=$!
-	wait_for 50 "logs -f" grep -q TEST-GUEST follow.txt
+	wait_for 150 "logs -f" grep -q TEST-GUEST follow.txt
 	kinds > kinds.txt
 	for k in privd-front privd-net privd-jail ctld ctld-client \
 	    connection vmsup vmm; do

@@ -224,14 +224,14 @@ connections = 4"
 	for i in 1 2 3 4; do
 		as_exec "$TENANT" logs -f web > "f$i.out" 2>&1 &
 		follows="$follows $!"
-		wait_for 50 "logs -f" grep -q TEST-GUEST "f$i.out"
+		wait_for 150 "logs -f" grep -q TEST-GUEST "f$i.out"
 	done
 	refused 5 'connections: your ceiling of 4' as "$TENANT" list
 	good as "$TENANT2" list
 	good as 0 list
 	# shellcheck disable=SC2086 # ids
 	kill $follows
-	wait_for 20 "room again" as "$TENANT" list
+	wait_for 60 "room again" as "$TENANT" list
 	good as "$TENANT" rm -f web
 }
 connections_cleanup()

@@ -113,24 +113,24 @@ guests_body()
 	made > made.before
 	good start_guest quiet -p 8080:80
 	good start_guest pan --boot-args 'say,last-words sleep,300 panic'
-	wait_for 20 "panic" failed pan 'Failed.*panic'
+	wait_for 60 "panic" failed pan 'Failed.*panic'
 	good me logs pan
 	grep -qx last-words out.txt || atf_fail "the last console"
 	good me info pan --json
 	[ "$(json '["state"]' < out.txt)" = Failed ] || atf_fail "state"
 	good start_guest fault --boot-args 'say,last-words sleep,300 fault'
-	wait_for 20 "fault" over fault
+	wait_for 60 "fault" over fault
 	good me logs fault
 	grep -qx last-words out.txt || atf_fail "the last console (fault)"
 	good start_guest reset --boot-args 'say,last-words sleep,300 reboot'
-	wait_for 20 "reset" over reset
+	wait_for 60 "reset" over reset
 	good start_guest hang --boot-args halt
 	good start_guest busy --boot-args spin
 	good page 8080
 	good me stop --grace 0.2 hang busy
 	# at once, before the start was answered: the start or the state says so
 	if start_guest early --boot-args panic > out.txt 2>&1; then
-		wait_for 20 "early" failed early 'Failed.*panic'
+		wait_for 60 "early" failed early 'Failed.*panic'
 	else
 		grep -q panic out.txt || atf_fail "early: $(cat out.txt)"
 	fi
@@ -213,7 +213,7 @@ hostile_body()
 	deaf=$!
 	raw half > half.out 2>&1 &
 	half=$!
-	wait_for 50 "the deaf one" grep -q asked deaf.out
+	wait_for 150 "the deaf one" grep -q asked deaf.out
 	at_once "deaf and half"
 	raw malformed || atf_fail "malformed"
 	at_once "malformed"
@@ -224,7 +224,7 @@ hostile_body()
 	raw connections 30 32 > conn.out 2>&1 < go &
 	conn=$!
 	exec 9> go
-	wait_for 50 "30 connections" grep . conn.out
+	wait_for 150 "30 connections" grep . conn.out
 	grep -q full conn.out || atf_fail "$(cat conn.out)"
 	at_once "30 connections of another tenant"
 	good as "$ADMIN" list
