@@ -198,6 +198,50 @@ struct rep_net_restore { struct rep_hdr r; };
 struct req_net_commit { uint64_t zero; };
 struct rep_net_commit { struct rep_hdr r; };
 
+/* ---- ns_reopen: jail opens the namespace of a running VM anew and hands to
+ * net (ns_live, no reply) what it needs there: the namespace and a
+ * NETLINK_NETFILTER socket. Sent right before net_set or net_show. */
+struct req_ns_reopen { uint64_t zero; };
+struct rep_ns_reopen { struct rep_hdr r; };
+enum { NSLIVE_NS, NSLIVE_NFT, NSLIVE_N };
+struct req_ns_live { uint64_t zero; };
+struct rep_ns_live { struct rep_hdr r; };
+
+/* ---- net_set: a running VM's list and ports, both as they are to be from
+ * now on, instead of those it has. The client's socket comes along; front
+ * and net read its SO_PEERCRED. On failure everything is as it was. */
+struct req_net_set { struct req_net_up up; };
+struct rep_net_set {
+	struct rep_hdr r;
+	uint8_t bad;	   /* as in rep_net_up */
+	uint8_t zero[7];
+};
+
+/* ---- net_show: what is in force in the kernel, with its counters. */
+#define NET_RULES_MAX 56
+struct net_allow_count {
+	struct net_allow allow;
+	uint32_t zero;
+	uint64_t packets, bytes;
+};
+struct net_port_count {	   /* packets of its guest port, both directions */
+	struct net_port port;
+	uint32_t zero;
+	uint64_t packets, bytes;
+};
+struct net_rule_count {	   /* a standing rule, or several of one name */
+	char name[32];
+	uint64_t packets, bytes;
+};
+struct req_net_show { uint64_t zero; };
+struct rep_net_show {
+	struct rep_hdr r;
+	uint16_t nallow, nports, nrules, zero;
+	struct net_allow_count allow[NET_ALLOW_MAX];
+	struct net_port_count ports[NET_PORTS_MAX];
+	struct net_rule_count rules[NET_RULES_MAX];
+};
+
 enum privop {
 	PRIVOP_NONE = 0,
 #define PRIVOP(NAME, name, srv, ask, i0, i1, o0, o1, st, nx) PRIVOP_##NAME,

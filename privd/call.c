@@ -49,6 +49,7 @@ call_free(struct front *f, struct call *c)
 {
 	call_drop_fds(f, c);
 	f->ncalls--;
+	free(c->was);
 	free(c);
 }
 

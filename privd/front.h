@@ -29,6 +29,7 @@ struct call {
 	uint32_t seq;		/* front's, on the op-server's wire */
 	unsigned nfds;
 	int fds[WIRE_FDS_MAX];	/* owned */
+	struct req_net_up *was;	/* NET_SET: what the ledger had; owned */
 	uint64_t body[];	/* h.len bytes */
 };
 
@@ -129,6 +130,13 @@ void slot_free(struct front *f, struct slot *s);
 /* quota.c: ceilings of an owner and of the node. 0, or -1 with *no. */
 int quota_check(const struct front *f, uint32_t owner,
     const struct req_reserve *req, struct rep_hdr *no);
+/* Room for that many ports more of a running VM of this owner? The same. */
+int quota_ports(const struct front *f, uint32_t owner, uint32_t more,
+    struct rep_hdr *no);
+/* Is this VM's owner, or an admin, at the other end of a client's socket? 0,
+ * or -1 with *no. */
+int owner_asks(const struct front *f, const struct slot *s, int sock,
+    struct rep_hdr *no);
 /* The owner that the peer may act for: itself, or for admins another member.
  * claim UINT32_MAX: itself. 0, or -1 with *no. */
 int owner_of(const struct sysconf *c, uint32_t peer, uint32_t claim,
@@ -141,6 +149,14 @@ void route_request(struct front *f, struct wire_msg *m);
 void route_answer(struct front *f, struct server *srv, struct wire_msg *m);
 /* Push on what may go now in this slot. */
 void route_pump(struct front *f, struct slot *s);
+
+/* netset.c: NET_SET beside its row. Who asks, and ceilings: 0, or -1 with
+ * *no. Intent into the ledger: 0 or -1 with errno. The outcome into it. */
+int netset_admit(const struct front *f, const struct slot *s,
+    const struct call *c, struct rep_hdr *no);
+int netset_intent(struct front *f, struct slot *s, struct call *c);
+void netset_done(struct front *f, struct slot *s, const struct call *c,
+    int code);
 
 /* call.c */
 struct call *call_new(struct front *f, struct wire_msg *m);

@@ -13,10 +13,11 @@
 #include "privd/ledger.h"
 
 #define LEDGER_MAGIC 0x4c4e5450u /* "PTNL" */
-#define LEDGER_VERSION 1
-#define STRIDE 3072u	/* of a slot; also room for the head */
+#define LEDGER_VERSION 2
+#define STRIDE 5120u	/* of a slot; also room for the head */
 #define OFF_COPY 512u	/* second copy of a state: in another sector */
 #define OFF_NET 1024u
+#define OFF_NET_COPY 3072u /* second copy: written first, read second */
 
 struct frame {
 	uint32_t magic;
@@ -38,7 +39,8 @@ struct head_rec {
 	unsigned char boot[16];
 };
 _Static_assert(sizeof(struct state_rec) <= OFF_COPY, "state copies overlap");
-_Static_assert(sizeof(struct net_rec) <= STRIDE - OFF_NET, "net record");
+_Static_assert(sizeof(struct net_rec) <= OFF_NET_COPY - OFF_NET &&
+    sizeof(struct net_rec) <= STRIDE - OFF_NET_COPY, "net record");
 _Static_assert(sizeof(struct ledger_slot) == 40, "no hidden padding");
 
 static uint32_t
@@ -255,7 +257,16 @@ ledger_write_net(const struct ledger *l, uint32_t slot, uint64_t generation,
 	memset(&r, 0, sizeof(r));
 	r.up = *up;
 	seal(&r.f, sizeof(r), slot, generation);
+	/* whichever of them is cut short, the other is whole */
+	if (put(l->fd, &r, sizeof(r), place(slot, OFF_NET_COPY)) < 0)
+		return -1;
 	return put(l->fd, &r, sizeof(r), place(slot, OFF_NET));
+}
+
+static int
+net_sound(struct net_rec *r, uint32_t slot, uint64_t generation)
+{
+	return sound(&r->f, sizeof(*r), slot) && r->f.sequence == generation;
 }
 
 int
@@ -266,7 +277,9 @@ ledger_read_net(const struct ledger *l, uint32_t slot, uint64_t generation,
 
 	if (get(l->fd, &r, sizeof(r), place(slot, OFF_NET)) < 0)
 		return -1;
-	if (!sound(&r.f, sizeof(r), slot) || r.f.sequence != generation) {
+	if (!net_sound(&r, slot, generation) &&
+	    (get(l->fd, &r, sizeof(r), place(slot, OFF_NET_COPY)) < 0 ||
+		!net_sound(&r, slot, generation))) {
 		errno = EBADMSG;
 		return -1;
 	}

@@ -5,6 +5,7 @@
  */
 #include <errno.h>
 
+#include "common/peer.h"
 #include "policy/steps.h"
 #include "privd/front.h"
 
@@ -40,17 +41,16 @@ over(const struct use *u, const struct use *most, struct rep_hdr *no)
 	return 1;
 }
 
-int
-quota_check(const struct front *f, uint32_t owner,
-    const struct req_reserve *req, struct rep_hdr *no)
+/* What is in use, and `want` of this owner more. */
+static int
+fits(const struct front *f, uint32_t owner, const struct use *want,
+    struct rep_hdr *no)
 {
 	const struct owner_conf *o = sysconf_owner(&f->conf, owner);
-	const struct ledger_slot want = { .cpus = req->cpus,
-		.memory_mib = req->memory_mib, .nports = req->nports };
 	const struct use his = { o->vms, o->cpus, o->memory_mib, o->ports };
 	const struct use all = { f->conf.max_vms, f->conf.max_cpus,
 		f->conf.max_memory_mib, UINT64_MAX };
-	struct use mine = { 0 }, node = { 0 };
+	struct use mine = *want, node = *want;
 	uint32_t i;
 
 	for (i = 0; i < f->conf.slots; i++) {
@@ -60,9 +60,44 @@ quota_check(const struct front *f, uint32_t owner,
 		if (f->slots[i].rec.owner == owner)
 			add(&mine, &f->slots[i].rec);
 	}
-	add(&node, &want);
-	add(&mine, &want);
 	return over(&mine, &his, no) || over(&node, &all, no) ? -1 : 0;
+}
+
+int
+quota_check(const struct front *f, uint32_t owner,
+    const struct req_reserve *req, struct rep_hdr *no)
+{
+	const struct use want = { 1, req->cpus, req->memory_mib,
+		req->nports };
+
+	return fits(f, owner, &want, no);
+}
+
+int
+quota_ports(const struct front *f, uint32_t owner, uint32_t more,
+    struct rep_hdr *no)
+{
+	const struct use want = { .ports = more };
+
+	return fits(f, owner, &want, no);
+}
+
+int
+owner_asks(const struct front *f, const struct slot *s, int sock,
+    struct rep_hdr *no)
+{
+	uint32_t peer;
+
+	if (peer_client(sock, &f->conf, &peer) < 0) {
+		*no = rep_no(errno, STEP_PEER);
+		return -1;
+	}
+	if (!sysconf_member(&f->conf, peer) ||
+	    (peer != s->rec.owner && !sysconf_admin(&f->conf, peer))) {
+		*no = rep_no(EPERM, STEP_PEER);
+		return -1;
+	}
+	return 0;
 }
 
 int

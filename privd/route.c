@@ -122,7 +122,7 @@ spoil(struct slot *s)
 
 /* What must be in the ledger before the op-server hears of it. */
 static int
-intent(struct front *f, struct slot *s, const struct call *c)
+intent(struct front *f, struct slot *s, struct call *c)
 {
 	const void *body = c->body;
 	const struct req_ns_make *ns = body;
@@ -134,6 +134,8 @@ intent(struct front *f, struct slot *s, const struct call *c)
 	case PRIVOP_NET_UP:
 		return ledger_write_net(&f->ledger, slot_number(f, s),
 		    s->rec.generation, body);
+	case PRIVOP_NET_SET:
+		return netset_intent(f, s, c);
 	case PRIVOP_KILL:
 		s->spoiled = 0;
 		/* damage never stops a stop */
@@ -153,6 +155,7 @@ send_head(struct front *f, struct server *srv, struct slot *s)
 	struct call *c = s->head;
 	struct wire_hdr h = { .type = c->type, .slot = slot_number(f, s),
 		.generation = s->rec.generation };
+	int code;
 
 	if (srv->used == SERVER_WINDOW)
 		return -1;
@@ -169,8 +172,11 @@ send_head(struct front *f, struct server *srv, struct slot *s)
 		if (errno == EPIPE || errno == EAGAIN)
 			fatal("%s: cannot send \"%s\"", srv->name,
 			    privop_name(c->type));
+		code = errno;
 		spoil(s);
-		refuse(f, pop(s), errno, STEP_NONE);
+		if (c->was != NULL)
+			netset_done(f, s, c, code);
+		refuse(f, pop(s), code, STEP_NONE);
 		return 0;
 	}
 	call_drop_fds(f, c);
@@ -204,6 +210,11 @@ route_pump(struct front *f, struct slot *s)
 		}
 		if (row->server == SRV_FRONT) {
 			run_local(f, s, pop(s));
+			continue;
+		}
+		if (c->type == PRIVOP_NET_SET &&
+		    netset_admit(f, s, c, &no) < 0) {
+			refuse(f, pop(s), no.code, no.step);
 			continue;
 		}
 		srv = row->server == SRV_NET ? &f->net : &f->jail;
@@ -301,6 +312,8 @@ finish(struct front *f, struct slot *s, struct call *c, struct wire_msg *m)
 	struct rep_hdr r;
 
 	memcpy(&r, m->body, sizeof(r));
+	if (c->type == PRIVOP_NET_SET)
+		netset_done(f, s, c, r.code);
 	if (c->type == PRIVOP_ATTEST) {
 		attested(f, s, c, &r);
 		return;

@@ -8,8 +8,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 #include <linux/netlink.h>
 
 #include "common/fdutil.h"
@@ -59,4 +62,54 @@ netns_make(int fds[NSFD_N], struct err *e)
 		fd_close(&fds[i]);
 	return err_step(e, STEP_NET_FDS, code,
 	    "cannot open what net needs in the new namespace");
+}
+
+/* The kernel lets those look who could debug the process: its own ids. */
+static int
+open_as(const struct netns_of *o)
+{
+	char path[32];
+	int fd, saved;
+
+	(void)snprintf(path, sizeof(path), "%jd/ns/net", (intmax_t)o->pid);
+	if (setresgid((gid_t)-1, o->gid, (gid_t)-1) < 0)
+		return -1;
+	if (setresuid((uid_t)-1, o->uid, (uid_t)-1) < 0)
+		abort();
+	fd = openat(JAIL_FD_PROC, path, O_RDONLY | O_CLOEXEC);
+	saved = errno;
+	/* to go on as a VM would be worse than to end */
+	if (setresuid((uid_t)-1, o->jail_uid, (uid_t)-1) < 0 ||
+	    setresgid((gid_t)-1, o->jail_gid, (gid_t)-1) < 0)
+		abort();
+	errno = saved;
+	return fd;
+}
+
+int
+netns_reopen(const struct netns_of *o, int fds[NSLIVE_N], struct err *e)
+{
+	int code = 0;
+
+	fds[NSLIVE_NFT] = -1;
+	fds[NSLIVE_NS] = open_as(o);
+	if (fds[NSLIVE_NS] < 0)
+		return err_step(e, STEP_NETNS, errno,
+		    "cannot open the namespace of process %jd",
+		    (intmax_t)o->pid);
+	if (setns(fds[NSLIVE_NS], CLONE_NEWNET) < 0) {
+		code = errno;
+		fd_close(&fds[NSLIVE_NS]);
+		return err_step(e, STEP_NETNS, code, "cannot enter it");
+	}
+	fds[NSLIVE_NFT] = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+	    NETLINK_NETFILTER);
+	code = fds[NSLIVE_NFT] < 0 ? errno : 0;
+	if (setns(JAIL_FD_HOSTNET, CLONE_NEWNET) < 0)
+		abort();
+	if (code == 0)
+		return 0;
+	fd_close(&fds[NSLIVE_NS]);
+	return err_step(e, STEP_NET_FDS, code,
+	    "cannot open what net needs in the VM's namespace");
 }

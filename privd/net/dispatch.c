@@ -8,6 +8,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <time.h>
 
 #include "common/log.h"
 #include "common/wire.h"
@@ -119,16 +120,24 @@ serve_jail(struct net *n)
 int
 net_serve(struct net *n)
 {
+	struct timespec ts;
 	struct pollfd p[2];
+	int ms;
 
 	for (;;) {
+		ms = linger_run(&n->linger);
+		ts = (struct timespec){ .tv_sec = ms / 1000,
+			.tv_nsec = ms % 1000 * 1000000L };
 		p[0] = (struct pollfd){ .fd = n->front, .events = POLLIN };
 		p[1] = (struct pollfd){
 			.fd = n->pending < PENDING_MAX ? n->jail : -1,
 			.events = POLLIN
 		};
-		if (ppoll(p, 2, NULL, NULL) < 0 && errno != EINTR)
-			fatal("ppoll");
+		if (ppoll(p, 2, ms < 0 ? NULL : &ts, NULL) < 0) {
+			if (errno != EINTR)
+				fatal("ppoll");
+			continue;
+		}
 		if (serve_jail(n) < 0 ||
 		    (p[0].revents != 0 && serve_one(n, n->front) < 0))
 			return 0;

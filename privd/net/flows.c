@@ -15,40 +15,65 @@
 #include "policy/steps.h"
 #include "privd/net/flows.h"
 
-#define F_IP_SRC 1u		/* the kernel's CTA_FILTER_F_CTA_IP_SRC */
+#define F_IP_SRC 1u		/* the kernel's CTA_FILTER_F_CTA_* */
+#define F_IP_DST 2u
+#define F_PROTO 8u
+#define F_DPORT 32u
 #define LIST_SIZE 65536u	/* bytes of one round of the fallback */
 #define ROUNDS 64
 
-/* Which side of a flow carries the address as its source. */
-struct side {
-	uint16_t tuple, flags;
+/* What of a flow's tuple is compared: F_ bits; 0: nothing. */
+struct tuple {
+	uint32_t flags, src, dst;
+	uint16_t dport;
+	uint8_t proto;
 };
-static const struct side sides[] = {
-	{ CTA_TUPLE_ORIG, CTA_FILTER_ORIG_FLAGS },   /* the VM's own */
-	{ CTA_TUPLE_REPLY, CTA_FILTER_REPLY_FLAGS }, /* to its ports */
+struct filter {
+	struct tuple orig, reply;
 };
 
 static void
+put_tuple(struct nlbatch *b, uint16_t type, const struct tuple *t)
+{
+	uint16_t port = htons(t->dport);
+	struct nlattr *a, *in;
+
+	if (t->flags == 0)
+		return;
+	a = nlm_nest(b->h, type);
+	if ((t->flags & (F_IP_SRC | F_IP_DST)) != 0) {
+		in = nlm_nest(b->h, CTA_TUPLE_IP);
+		if ((t->flags & F_IP_SRC) != 0)
+			nlm_put_u32(b->h, CTA_IP_V4_SRC, htonl(t->src));
+		if ((t->flags & F_IP_DST) != 0)
+			nlm_put_u32(b->h, CTA_IP_V4_DST, htonl(t->dst));
+		nlm_nest_end(b->h, in);
+	}
+	if ((t->flags & F_PROTO) != 0) {
+		in = nlm_nest(b->h, CTA_TUPLE_PROTO);
+		nlm_put(b->h, CTA_PROTO_NUM, sizeof(t->proto), &t->proto);
+		nlm_put(b->h, CTA_PROTO_DST_PORT, sizeof(port), &port);
+		nlm_nest_end(b->h, in);
+	}
+	nlm_nest_end(b->h, a);
+}
+
+static void
 msg_filter(struct nlbatch *b, uint16_t op, uint16_t flags,
-    const struct side *s, uint32_t addr)
+    const struct filter *f)
 {
 	struct nfgenmsg g = { .nfgen_family = AF_INET,
 		.version = NFNETLINK_V0 };
-	struct nlattr *a, *ip;
+	struct nlattr *a;
 
 	nl_msg(b, (uint16_t)(NFNL_SUBSYS_CTNETLINK << 8 | op), flags, &g,
 	    sizeof(g));
-	a = nlm_nest(b->h, s->tuple);
-	ip = nlm_nest(b->h, CTA_TUPLE_IP);
-	nlm_put_u32(b->h, CTA_IP_V4_SRC, htonl(addr));
-	nlm_nest_end(b->h, ip);
-	nlm_nest_end(b->h, a);
+	put_tuple(b, CTA_TUPLE_ORIG, &f->orig);
+	put_tuple(b, CTA_TUPLE_REPLY, &f->reply);
 	a = nlm_nest(b->h, CTA_FILTER);
 	/* both are wanted; no flag: nothing of that side is compared */
-	nlm_put_u32(b->h, CTA_FILTER_ORIG_FLAGS,
-	    s->flags == CTA_FILTER_ORIG_FLAGS ? F_IP_SRC : 0);
-	nlm_put_u32(b->h, CTA_FILTER_REPLY_FLAGS,
-	    s->flags == CTA_FILTER_REPLY_FLAGS ? F_IP_SRC : 0);
+	nlm_put_u32(b->h, CTA_FILTER_ORIG_FLAGS, f->orig.flags);
+	nlm_put_u32(b->h, CTA_FILTER_REPLY_FLAGS, f->reply.flags);
 	nlm_nest_end(b->h, a);
 	nl_end(b);
 }
@@ -82,7 +107,7 @@ collect(const struct nlmsghdr *h, void *arg)
 }
 
 static int
-flush_one_by_one(struct net *n, const struct side *s, uint32_t addr)
+flush_one_by_one(struct net *n, struct nlsock *s, const struct filter *f)
 {
 	_Alignas(8) unsigned char buf[2 * NL_MSG_MAX];
 	struct nlbatch list, del;
@@ -90,10 +115,10 @@ flush_one_by_one(struct net *n, const struct side *s, uint32_t addr)
 	int i;
 
 	for (i = 0; i < ROUNDS; i++) {
-		nl_begin(&list, &n->nft, buf, sizeof(buf));
-		msg_filter(&list, IPCTNL_MSG_CT_GET, NLM_F_DUMP, s, addr);
+		nl_begin(&list, s, buf, sizeof(buf));
+		msg_filter(&list, IPCTNL_MSG_CT_GET, NLM_F_DUMP, f);
 		/* numbered after the question, though sent later */
-		nl_begin(&del, &n->nft, n->buf, size);
+		nl_begin(&del, s, n->buf, size);
 		if (nl_dump(&list, collect, &del) < 0)
 			return -1;
 		if (del.used == 0)
@@ -106,26 +131,60 @@ flush_one_by_one(struct net *n, const struct side *s, uint32_t addr)
 	return -1;
 }
 
-int
-flows_flush(struct net *n, uint32_t addr, struct err *e)
+static int
+flush(struct net *n, struct nlsock *s, const struct filter *f)
 {
 	_Alignas(8) unsigned char buf[2 * NL_MSG_MAX];
 	struct nlbatch b;
+
+	nl_begin(&b, s, buf, sizeof(buf));
+	msg_filter(&b, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, f);
+	/* ENOENT: none was there; EOPNOTSUPP: this kernel tracks none */
+	if (nl_send(&b, NULL) == 0 || errno == EOPNOTSUPP || errno == ENOENT)
+		return 0;
+	return errno == EINVAL ? flush_one_by_one(n, s, f) : -1;
+}
+
+int
+flows_flush(struct net *n, uint32_t addr, struct err *e)
+{
+	/* the VM's own, then those to its ports */
+	const struct filter of[] = {
+		{ .orig = { .flags = F_IP_SRC, .src = addr } },
+		{ .reply = { .flags = F_IP_SRC, .src = addr } },
+	};
 	unsigned i;
 
-	for (i = 0; i < sizeof(sides) / sizeof(sides[0]); i++) {
-		nl_begin(&b, &n->nft, buf, sizeof(buf));
-		msg_filter(&b, IPCTNL_MSG_CT_DELETE, NLM_F_ACK, &sides[i],
-		    addr);
-		if (nl_send(&b, NULL) == 0)
-			continue;
-		/* no connection tracking in this kernel: no flows either */
-		if (errno == EOPNOTSUPP)
-			return 0;
-		if (errno != EINVAL ||
-		    flush_one_by_one(n, &sides[i], addr) < 0)
+	for (i = 0; i < sizeof(of) / sizeof(of[0]); i++)
+		if (flush(n, &n->nft, &of[i]) < 0)
 			return err_step(e, STEP_FLOWS, errno,
 			    "cannot forget the flows of an old VM");
-	}
 	return 0;
+}
+
+int
+flows_flush_port(struct net *n, struct nlsock *s, const struct flow_port *p,
+    struct err *e)
+{
+	const struct filter f = {
+		.orig = { .flags = F_PROTO | F_DPORT |
+			    (p->dst != 0 ? F_IP_DST : 0),
+		    .dst = p->dst, .proto = p->proto, .dport = p->dport },
+		.reply = { .flags = F_IP_SRC, .src = p->to } };
+
+	if (flush(n, s, &f) < 0)
+		return err_step(e, STEP_FLOWS, errno,
+		    "cannot forget the flows of port %u", p->dport);
+	return 0;
+}
+
+int
+flows_flush_unmapped(struct net *n, const struct flow_port *p, struct err *e)
+{
+	struct flow_port f = *p;
+
+	if (f.dst == 0)
+		f.dst = INADDR_LOOPBACK;
+	f.to = f.dst;
+	return flows_flush_port(n, &n->nft, &f, e);
 }

@@ -278,6 +278,28 @@ configure_host(struct net *n, uint32_t slot, uint32_t index, int localnet)
 }
 
 int
+link_localnet(struct net *n, uint32_t slot, int on, struct err *e)
+{
+	const struct devconf conf[] = {
+		{ IPV4_DEVCONF_ROUTE_LOCALNET, on ? 1 : 0 }, { 0, 0 }
+	};
+	_Alignas(8) unsigned char buf[BATCH_SIZE];
+	char name[IFNAMSIZ];
+	struct nlbatch b;
+	struct veth v;
+
+	slot_ifname(n->c, slot, name);
+	if (veth_pair(n, name, &v) == 0) {
+		nl_begin(&b, &n->route, buf, sizeof(buf));
+		msg_settings(&b, (int)v.host, NULL, conf);
+		if (nl_send(&b, NULL) == 0)
+			return 0;
+	}
+	return err_step(e, STEP_ADDRESS, errno,
+	    "cannot set route_localnet of %s", name);
+}
+
+int
 link_configure(struct net *n, struct nlsock *route, uint32_t slot,
     const struct veth *v, int localnet, struct err *e)
 {

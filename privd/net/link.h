@@ -28,6 +28,9 @@ int link_veth(struct net *n, uint32_t slot, int ns, struct veth *v,
 int link_configure(struct net *n, struct nlsock *route, uint32_t slot,
     const struct veth *v, int localnet, struct err *e);
 
+/* Whether the host's end lets 127/8 through, for a running VM. */
+int link_localnet(struct net *n, uint32_t slot, int on, struct err *e);
+
 /* The host's end, v0, the default route, and the TAP last. */
 int link_up(struct net *n, struct nlsock *route, uint32_t slot,
     const struct veth *v, struct err *e);

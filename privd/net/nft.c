@@ -105,11 +105,21 @@ nft_chain(struct nft *t, const char *name, const struct nft_hook *hook)
 }
 
 void
+nft_empty(struct nft *t, const char *chain)
+{
+	nft_msg(t, NFT_MSG_DELRULE, 0);
+	nlm_put_strz(t->b.h, NFTA_RULE_TABLE, t->table);
+	nlm_put_strz(t->b.h, NFTA_RULE_CHAIN, chain);
+	nl_end(&t->b);
+}
+
+void
 nft_rule(struct nft *t, const char *chain)
 {
 	nft_msg(t, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
 	nlm_put_strz(t->b.h, NFTA_RULE_TABLE, t->table);
 	nlm_put_strz(t->b.h, NFTA_RULE_CHAIN, chain);
+	nft_put_note(t);
 	t->exprs = nlm_nest(t->b.h, NFTA_RULE_EXPRESSIONS);
 }
 

@@ -15,11 +15,14 @@
 
 #include "privd/net/nl.h"
 
+#define NFT_NOTE_MAX 64		/* bytes of a rule's comment, with its NUL */
+
 /* Where a rule goes; passed to everything that writes one. */
 struct nft {
 	struct nlbatch b;
 	uint8_t family;		/* NFPROTO_ */
 	char table[IFNAMSIZ];
+	char note[NFT_NOTE_MAX]; /* comment of the rules that follow */
 	struct nlattr *exprs;	/* open list of the rule being written */
 };
 
@@ -42,6 +45,14 @@ void nft_chain(struct nft *t, const char *name, const struct nft_hook *hook);
 
 /* ---- rules: nft_rule, expressions, then one of the ends */
 void nft_rule(struct nft *t, const char *chain);
+/* What the rules from here on say as their comment; "" ends it. The text of
+ * one that was read (its NFTA_RULE_USERDATA; NULL is allowed), or "". */
+void nft_note(struct nft *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+void nft_put_note(struct nft *t);	/* of the rule being begun */
+const char *nft_note_of(const struct nlattr *userdata);
+/* Take all rules out of a chain: within the batch, before its new ones. */
+void nft_empty(struct nft *t, const char *chain);
 void nft_end(struct nft *t);				/* no verdict */
 void nft_do(struct nft *t, int verdict);		/* counted */
 void nft_jump(struct nft *t, const char *chain);	/* counted */

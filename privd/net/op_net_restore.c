@@ -55,5 +55,7 @@ op_net_restore(struct net *n, struct wire_msg *m,
 	if (rq.mode == NET_NONE)
 		return 0;
 	v->networked = 1;
+	if (vmnet_keep_allow(v, &rq) < 0)
+		return err_step(e, STEP_ALLOW, errno, "no memory");
 	return ports_hold_again(n, v, &rq, e);
 }

@@ -52,7 +52,7 @@ static int
 rules_in(struct net *n, const struct vmnet *v, uint32_t slot,
     const struct req_net_up *rq, struct err *e)
 {
-	struct vmrules in = { .c = n->c, .vm = slot_addr_vm(n->c, slot),
+	struct vmrules in = { .c = n->c, .slot = slot, .vm = slot_addr_vm(n->c, slot),
 		.host = slot_addr_host(n->c, slot), .rq = rq,
 		.deny = n->deny, .ndeny = n->ndeny };
 	struct nlsock s;
@@ -64,7 +64,7 @@ rules_in(struct net *n, const struct vmnet *v, uint32_t slot,
 	nft_begin(&t, &s, n->buf, n->buf_size);
 	vmrules(&t, &in);
 	if (rq->mode != NET_NONE)
-		vmguard(&t);
+		vmguard(&t, &in);
 	if (nft_commit(&t, &bad) < 0)
 		return err_step(e, STEP_RULES, errno,
 		    "the kernel refused object %u", bad);
@@ -119,6 +119,14 @@ elements_in(struct net *n, struct vmnet *v, uint32_t slot,
 }
 
 static int
+keep_allow(struct vmnet *v, const struct req_net_up *rq, struct err *e)
+{
+	if (vmnet_keep_allow(v, rq) < 0)
+		return err_step(e, STEP_ALLOW, errno, "no memory");
+	return 0;
+}
+
+static int
 net_up(struct net *n, struct vmnet *v, uint32_t slot,
     const struct req_net_up *rq, uint8_t *bad, struct err *e)
 {
@@ -130,6 +138,7 @@ net_up(struct net *n, struct vmnet *v, uint32_t slot,
 		return rules_in(n, v, slot, rq, e);
 	if (hostaddr_refresh(n, e) < 0 ||
 	    ports_hold(n, v, rq, bad, e) < 0 ||
+	    keep_allow(v, rq, e) < 0 ||
 	    links_in(n, v, &route, slot, &pair, e) < 0 ||
 	    link_configure(n, &route, slot, &pair, ports_local(rq), e) < 0 ||
 	    rules_in(n, v, slot, rq, e) < 0 ||

@@ -7,56 +7,19 @@
  * host's and has no link of a VM yet.
  */
 #include <errno.h>
-#include <linux/nsfs.h>
-#include <linux/sockios.h>
-#include <sched.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "policy/steps.h"
+#include "privd/net/nscheck.h"
 #include "privd/net/ops.h"
 #include "privd/net/sysctl.h"
 
 #define TUN_MAJOR 10
 #define TUN_MINOR 200
-
-static int
-check_ns(const struct net *n, int ns, struct stat *st, struct err *e)
-{
-	if (ioctl(ns, NS_GET_NSTYPE) != CLONE_NEWNET || fstat(ns, st) < 0)
-		return err_step(e, STEP_NET_FDS, EBADMSG,
-		    "not a network namespace");
-	if (n->host_ns[0] == st->st_dev && n->host_ns[1] == st->st_ino)
-		return err_step(e, STEP_NET_FDS, EBADMSG,
-		    "the namespace is the host's");
-	return 0;
-}
-
-static int
-check_socket(int fd, int proto, const struct stat *ns, struct err *e)
-{
-	int where CLEANUP_FD = -1;
-	int domain = -1, is = -1;
-	socklen_t len = sizeof(int);
-	struct stat st;
-
-	if (getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &domain, &len) < 0 ||
-	    getsockopt(fd, SOL_SOCKET, SO_PROTOCOL, &is, &len) < 0 ||
-	    domain != AF_NETLINK || is != proto)
-		return err_step(e, STEP_NET_FDS, EBADMSG,
-		    "not a netlink socket of family %d", proto);
-	where = ioctl(fd, SIOCGSKNS);
-	if (where < 0 || fstat(where, &st) < 0 || st.st_dev != ns->st_dev ||
-	    st.st_ino != ns->st_ino)
-		return err_step(e, STEP_NET_FDS, EBADMSG,
-		    "the socket of family %d is of another namespace", proto);
-	return 0;
-}
 
 static int
 check_tun(int fd, struct err *e)
@@ -76,9 +39,9 @@ check_all(const struct net *n, const int *fds, struct err *e)
 {
 	struct stat ns = { 0 };
 
-	if (check_ns(n, fds[NSFD_NS], &ns, e) < 0 ||
-	    check_socket(fds[NSFD_ROUTE], NETLINK_ROUTE, &ns, e) < 0 ||
-	    check_socket(fds[NSFD_NFT], NETLINK_NETFILTER, &ns, e) < 0 ||
+	if (ns_check(n, fds[NSFD_NS], &ns, e) < 0 ||
+	    ns_check_socket(fds[NSFD_ROUTE], NETLINK_ROUTE, &ns, e) < 0 ||
+	    ns_check_socket(fds[NSFD_NFT], NETLINK_NETFILTER, &ns, e) < 0 ||
 	    check_tun(fds[NSFD_TUN], e) < 0)
 		return -1;
 	return sysctl_is_fresh(fds[NSFD_SYS4], fds[NSFD_SYS6], e);

@@ -88,9 +88,30 @@ clash(uint32_t a, uint32_t b)
 	return a == b || a == INADDR_ANY || b == INADDR_ANY;
 }
 
+const struct held_port *
+ports_find(const struct vmnet *v, const struct net_port *p)
+{
+	unsigned i;
+
+	for (i = 0; i < v->nports; i++)
+		if (v->ports[i].proto == p->proto &&
+		    v->ports[i].host == p->host && v->ports[i].addr == p->addr)
+			return &v->ports[i];
+	return NULL;
+}
+
 int
 ports_check(const struct sysconf *c, uint32_t owner, struct req_net_up *rq,
     uint8_t *bad, struct err *e)
+{
+	static const struct vmnet none;
+
+	return ports_check_change(c, owner, &none, rq, bad, e);
+}
+
+int
+ports_check_change(const struct sysconf *c, uint32_t owner,
+    const struct vmnet *v, struct req_net_up *rq, uint8_t *bad, struct err *e)
 {
 	const struct owner_conf *o = sysconf_owner(c, owner);
 	struct net_port *p = rq->ports;
@@ -105,7 +126,8 @@ ports_check(const struct sysconf *c, uint32_t owner, struct req_net_up *rq,
 		p[i].addr = resolve(o, p[i].addr);
 	for (i = 0; i < rq->nports; i++) {
 		*bad = (uint8_t)(1 + i);
-		if (one_port(c, o, &p[i], e) < 0)
+		if (one_port(c, o, &p[i], e) < 0 &&
+		    (e->code != EACCES || ports_find(v, &p[i]) == NULL))
 			return -1;
 		for (j = 0; j < i; j++)
 			if (p[j].proto == p[i].proto &&
@@ -246,8 +268,8 @@ look_below_1024(struct net *n, const struct held_port *p)
 	return probe < 0 ? -1 : 0;
 }
 
-static int
-hold_one(struct net *n, struct held_port *p)
+int
+port_hold(struct net *n, struct held_port *p)
 {
 	if (p->host < PORT_UNPRIVILEGED)
 		return look_below_1024(n, p);
@@ -262,6 +284,16 @@ hold_one(struct net *n, struct held_port *p)
 	return 0;
 }
 
+int
+port_refused(const struct held_port *p, struct err *e)
+{
+	char text[INET_ADDRSTRLEN];
+
+	return err_step(e, STEP_PORT, errno, "host port %s:%u/%s",
+	    ip_text(p->addr, text), p->host,
+	    p->proto == IPPROTO_TCP ? "tcp" : "udp");
+}
+
 static int
 ports_alloc(struct vmnet *v, const struct req_net_up *rq, struct err *e)
 {
@@ -273,16 +305,19 @@ ports_alloc(struct vmnet *v, const struct req_net_up *rq, struct err *e)
 	return 0;
 }
 
+struct held_port
+port_of(const struct net_port *from)
+{
+	return (struct held_port){ .addr = from->addr, .host = from->host,
+		.guest = from->guest, .proto = from->proto, .fd = -1 };
+}
+
 static struct held_port *
 ports_next(struct vmnet *v, const struct net_port *from)
 {
 	struct held_port *p = &v->ports[v->nports];
 
-	p->addr = from->addr;
-	p->host = from->host;
-	p->guest = from->guest;
-	p->proto = from->proto;
-	p->fd = -1;
+	*p = port_of(from);
 	return p;
 }
 
@@ -290,7 +325,6 @@ int
 ports_hold(struct net *n, struct vmnet *v, const struct req_net_up *rq,
     uint8_t *bad, struct err *e)
 {
-	char text[INET_ADDRSTRLEN];
 	struct held_port *p;
 	unsigned i;
 
@@ -298,11 +332,9 @@ ports_hold(struct net *n, struct vmnet *v, const struct req_net_up *rq,
 		return -1;
 	for (i = 0; i < rq->nports; i++) {
 		p = ports_next(v, &rq->ports[i]);
-		if (hold_one(n, p) < 0) {
+		if (port_hold(n, p) < 0) {
 			*bad = (uint8_t)(1 + i);
-			return err_step(e, STEP_PORT, errno,
-			    "host port %s:%u/%s", ip_text(p->addr, text),
-			    p->host, p->proto == IPPROTO_TCP ? "tcp" : "udp");
+			return port_refused(p, e);
 		}
 		v->nports++;
 	}
@@ -324,7 +356,7 @@ ports_hold_again(struct net *n, struct vmnet *v, const struct req_net_up *rq,
 			log_warn("host port %u: another VM has it", p->host);
 			continue;
 		}
-		if (hold_one(n, p) < 0)
+		if (port_hold(n, p) < 0)
 			log_warn("host port %u: not reserved any more: %s",
 			    p->host, strerror(errno));
 		v->nports++;

@@ -15,6 +15,14 @@
 int ports_check(const struct sysconf *c, uint32_t owner,
     struct req_net_up *rq, uint8_t *bad, struct err *e);
 
+/* The same for a running VM: what it has already needs no grant any more. */
+int ports_check_change(const struct sysconf *c, uint32_t owner,
+    const struct vmnet *v, struct req_net_up *rq, uint8_t *bad,
+    struct err *e);
+/* The VM's port of this protocol, number and (resolved) address, or NULL. */
+const struct held_port *ports_find(const struct vmnet *v,
+    const struct net_port *p);
+
 /* Check an allow list: ranges, host bits, nothing that is denied anyway. */
 int allow_check(const struct sysconf *c, const struct req_net_up *rq,
     uint8_t *bad, struct err *e);
@@ -34,5 +42,24 @@ int ports_hold(struct net *n, struct vmnet *v, const struct req_net_up *rq,
  * another VM has is dropped and logged. -1 only without memory. */
 int ports_hold_again(struct net *n, struct vmnet *v,
     const struct req_net_up *rq, struct err *e);
+
+/* One port: as asked for, not reserved; its reservation (0, or -1 with
+ * errno); the words for a failed one (-1). */
+struct held_port port_of(const struct net_port *from);
+int port_hold(struct net *n, struct held_port *p);
+int port_refused(const struct held_port *p, struct err *e);
+
+/* ---- portset.c: another set of ports for a running VM. */
+/* Those that v has keep their reservation, the others get one. *out: as many
+ * as rq has, NULL for none. -1 with *e and *bad, nothing changed. */
+int ports_rehold(struct net *n, const struct vmnet *v,
+    const struct req_net_up *rq, struct held_port **out, uint8_t *bad,
+    struct err *e);
+/* Give up what is reserved in a, but not in b. */
+void ports_leave(struct net *n, const struct held_port *a, unsigned na,
+    const struct held_port *b, unsigned nb);
+/* Is a's port i, guest port included, in b? */
+int ports_same(const struct held_port *p, const struct held_port *b,
+    unsigned nb);
 
 #endif

@@ -20,6 +20,7 @@ struct cursor {
 	uint16_t type;		/* NFT_MSG_NEWCHAIN or NFT_MSG_NEWRULE */
 	uint8_t family;
 	const char *table;	/* NULL: all tables of all families */
+	const char *chain;	/* NULL: all of the table */
 	unsigned seen;
 };
 
@@ -127,6 +128,15 @@ table_of(const struct nlmsghdr *h)
 	return nlm_str(nlm_find(a, len, NFTA_TABLE_NAME));
 }
 
+static const char *
+chain_of(const struct nlmsghdr *h)
+{
+	size_t len;
+	const struct nlattr *a = attrs(h, &len);
+
+	return nlm_str(nlm_find(a, len, NFTA_RULE_CHAIN));
+}
+
 static uint8_t
 family_of(const struct nlmsghdr *h)
 {
@@ -139,7 +149,9 @@ static int
 concerns(const struct cursor *c, const struct nlmsghdr *h)
 {
 	return c->table == NULL ||
-	    (family_of(h) == c->family && strcmp(table_of(h), c->table) == 0);
+	    (family_of(h) == c->family &&
+		strcmp(table_of(h), c->table) == 0 &&
+		(c->chain == NULL || strcmp(chain_of(h), c->chain) == 0));
 }
 
 static const struct nlmsghdr *
@@ -198,6 +210,8 @@ one_kind(struct nlsock *s, const struct nft *sent, struct cursor *c)
 		    NLM_F_DUMP, &g, sizeof(g));
 		if (c->type == NFT_MSG_NEWRULE && c->table != NULL)
 			nlm_put_strz(b.h, NFTA_RULE_TABLE, c->table);
+		if (c->type == NFT_MSG_NEWRULE && c->chain != NULL)
+			nlm_put_strz(b.h, NFTA_RULE_CHAIN, c->chain);
 		nl_end(&b);
 		if (nl_dump(&b, compare, c) == 0) {
 			if (next_sent(c) == NULL)
@@ -247,5 +261,18 @@ readback(struct nlsock *s, const struct nft *sent, int alone, struct err *e)
 		    both_kinds(s, sent, family_of(h), table_of(h), e) < 0)
 			return -1;
 	}
+	return 0;
+}
+
+int
+readback_chain(struct nlsock *s, const struct nft *sent, const char *table,
+    const char *chain, struct err *e)
+{
+	struct cursor c = { .family = NFPROTO_IPV4, .table = table,
+		.chain = chain, .type = NFT_MSG_NEWRULE };
+
+	if (one_kind(s, sent, &c) < 0)
+		return err_set(e, errno, "rule %u of %s is not as it was sent",
+		    c.seen, chain);
 	return 0;
 }

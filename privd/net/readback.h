@@ -12,4 +12,8 @@
 int readback(struct nlsock *s, const struct nft *sent, int alone,
     struct err *e);
 
+/* The same for the rules of one IPv4 chain alone. */
+int readback_chain(struct nlsock *s, const struct nft *sent,
+    const char *table, const char *chain, struct err *e);
+
 #endif

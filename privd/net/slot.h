@@ -10,6 +10,7 @@
 
 #include "common/sysconf.h"
 #include "policy/privops.h"
+#include "privd/net/linger.h"
 #include "privd/net/nl.h"
 #include "privd/net/vmrules.h"
 
@@ -31,9 +32,12 @@ struct vmnet {
 	uint32_t owner;
 	uint16_t state;		/* enum vmnet_state */
 	uint16_t networked;	/* its elements are in the host's table */
-	uint16_t nports;
+	uint16_t nports, nallow;
+	uint16_t is_live;	/* live[] is owned */
 	int fds[NSFD_N];	/* owned while VMNET_FDS */
+	int live[NSLIVE_N];	/* for one change or look, then closed */
 	struct held_port *ports; /* nports of them, or NULL */
+	struct net_allow *allow; /* nallow of them, or NULL */
 };
 
 struct net {
@@ -44,8 +48,9 @@ struct net {
 	int addr_watch;			/* tells of changed host addresses */
 	int committed;			/* the host's table is there */
 	int was_routing;		/* forwarding was on before us */
-	unsigned pending;		/* slots in VMNET_FDS */
+	unsigned pending;		/* slots in VMNET_FDS or is_live */
 	unsigned held;			/* open reservation sockets */
+	struct lingering linger;		/* sockets of past changes */
 	uint64_t host_ns[2];		/* dev, ino of the host's namespace */
 	uint32_t deny[HOST_ADDRS_MAX];	/* the host's own addresses */
 	unsigned ndeny;
@@ -59,5 +64,10 @@ struct vmnet *vmnet_of(struct net *n, const struct wire_hdr *h);
 /* Drop descriptors and ports; the slot is free afterwards. Idempotent. */
 void vmnet_clear(struct net *n, struct vmnet *v);
 void vmnet_drop_fds(struct net *n, struct vmnet *v);
+/* Of a change that is over. A netlink socket keeps its namespace: it is kept
+ * for a moment only, and never one on which something failed. Idempotent. */
+void vmnet_drop_live(struct net *n, struct vmnet *v, int failed);
+/* Keep a copy of the list in force. 0, or -1 with the old one kept. */
+int vmnet_keep_allow(struct vmnet *v, const struct req_net_up *rq);
 
 #endif

@@ -43,7 +43,7 @@ bytes(struct nft *t, uint32_t base, uint32_t off, uint32_t op,
 	bytes(t, NFT_PAYLOAD_NETWORK_HEADER, off, NFT_CMP_EQ, raw, sizeof(raw))
 
 void
-vmguard(struct nft *t)
+vmguard(struct nft *t, const struct vmrules *v)
 {
 	static const unsigned char version_ihl[1] = { 0x45 };
 	static const unsigned char to_us[1] = { PACKET_HOST };
@@ -52,14 +52,17 @@ vmguard(struct nft *t)
 	nft_table(t, NFPROTO_NETDEV, GUARD_TABLE);
 	nft_chain(t, "guard", &(struct nft_hook){ "filter",
 	    NF_NETDEV_INGRESS, GUARD_PRIO, NF_DROP, TAP_NAME });
+	nft_note(t, VM_NOTE "guard: foreign mac", v->slot);
 	nft_rule(t, "guard");
 	bytes(t, NFT_PAYLOAD_LL_HEADER, ETH_SRC, NFT_CMP_NEQ, guest_mac,
 	    sizeof(guest_mac));
 	nft_do(t, NF_DROP);
 	/* a tag that the kernel took off is put back for this look */
+	nft_note(t, VM_NOTE "guard: vlan tag", v->slot);
 	nft_rule(t, "guard");
 	LINK(ETH_TYPE, type_vlan);
 	nft_do(t, NF_DROP);
+	nft_note(t, VM_NOTE "guard: arp", v->slot);
 	nft_rule(t, "guard");
 	LINK(ETH_TYPE, type_arp);
 	NET(0, arp_head);
@@ -68,6 +71,7 @@ vmguard(struct nft *t)
 	bytes(t, NFT_PAYLOAD_NETWORK_HEADER, ARP_TARGET_IP, NFT_CMP_EQ,
 	    &gateway, sizeof(gateway));
 	nft_do(t, NF_ACCEPT);
+	nft_note(t, VM_NOTE "guard: ipv4", v->slot);
 	nft_rule(t, "guard");
 	LINK(ETH_TYPE, type_ip);
 	nft_meta(t, NFT_META_PKTTYPE, NFT_REG_1);
@@ -75,6 +79,7 @@ vmguard(struct nft *t)
 	NET(0, version_ihl);
 	nft_ip(t, IP_SRC, NFT_CMP_EQ, GUEST_ADDR, 32);
 	nft_do(t, NF_ACCEPT);
+	nft_note(t, VM_NOTE "guard: other frames", v->slot);
 	nft_rule(t, "guard");
 	nft_do(t, NF_DROP);
 }

@@ -13,14 +13,12 @@
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_nat.h>
 #include <linux/netfilter/xt_connlimit.h>
-#include <linux/netfilter/xt_conntrack.h>
 #include <linux/netfilter/xt_mac.h>
 #include <linux/netfilter_ipv4/ip_tables.h>
 
 #include "common/vmfd.h"
-#include "privd/net/vmrules.h"
+#include "privd/net/vmlists.h"
 
-#define XT_SIZE(type) ((sizeof(type) + 7u) & ~(size_t)7u)
 #define GUEST_NET 0xac100000u
 #define GUEST_NET_PREFIX 30
 #define TCP_FLAGS_OFF 13
@@ -53,15 +51,6 @@ vmrules_denied(unsigned i)
 }
 
 static void
-ct_match(struct nft *t, const struct xt_conntrack_mtinfo3 *m)
-{
-	unsigned char info[XT_SIZE(*m)] = { 0 };
-
-	memcpy(info, m, sizeof(*m));
-	nft_match(t, "conntrack", 3, info, sizeof(info));
-}
-
-static void
 ct_state(struct nft *t, uint16_t state)
 {
 	struct xt_conntrack_mtinfo3 m = { .match_flags = XT_CONNTRACK_STATE,
@@ -70,37 +59,11 @@ ct_state(struct nft *t, uint16_t state)
 	ct_match(t, &m);
 }
 
-/* The flow's original destination; port_lo 0: any port; proto 0: any. */
+/* Every rule's comment says whose it is and, for `firewall show`, its name. */
 static void
-ct_orig(struct xt_conntrack_mtinfo3 *m, const struct net_allow *a)
+note(struct nft *t, const struct vmrules *v, const char *name)
 {
-	memset(m, 0, sizeof(*m));
-	if (a->prefix > 0) {
-		m->match_flags |= XT_CONNTRACK_ORIGDST;
-		m->origdst_addr.ip = htonl(a->addr);
-		m->origdst_mask.ip = htonl(UINT32_MAX << (32 - a->prefix));
-	}
-	if (a->proto != 0) {
-		m->match_flags |= XT_CONNTRACK_PROTO;
-		m->l4proto = a->proto;
-	}
-	if (a->port_lo != 0) {
-		m->match_flags |= XT_CONNTRACK_ORIGDST_PORT;
-		m->origdst_port = a->port_lo;
-		m->origdst_port_high = a->port_hi;
-	}
-}
-
-static void
-accept_orig(struct nft *t, const char *chain, const struct net_allow *a)
-{
-	struct xt_conntrack_mtinfo3 m;
-
-	ct_orig(&m, a);
-	nft_rule(t, chain);
-	if (m.match_flags != 0)
-		ct_match(t, &m);
-	nft_do(t, NF_ACCEPT);
+	nft_note(t, VM_NOTE "%s", v->slot, name);
 }
 
 static void
@@ -116,11 +79,13 @@ raw_table(struct nft *t, const struct vmrules *v)
 	if (v->rq->mode == NET_NONE)
 		return;
 	memcpy(info, guest_mac, sizeof(guest_mac));
+	note(t, v, "from guest");
 	nft_rule(t, "PREROUTING");
 	nft_ifname(t, NFT_META_IIFNAME, NFT_CMP_EQ, TAP_NAME);
 	nft_ip(t, IP_SRC, NFT_CMP_EQ, GUEST_ADDR, 32);
 	nft_match(t, "mac", 0, info, sizeof(info));
 	nft_do(t, NF_ACCEPT);
+	note(t, v, "to guest");
 	nft_rule(t, "PREROUTING");
 	nft_ifname(t, NFT_META_IIFNAME, NFT_CMP_EQ, VETH_NAME);
 	nft_ip(t, IP_SRC, NFT_CMP_NEQ, GUEST_NET, GUEST_NET_PREFIX);
@@ -128,79 +93,41 @@ raw_table(struct nft *t, const struct vmrules *v)
 	nft_do(t, NF_ACCEPT);
 }
 
-/* Is entry i the first that publishes this guest port? *local: is it
- * published on loopback addresses only? */
-static int
-first_of_guest_port(const struct req_net_up *rq, unsigned i, int *local)
-{
-	const struct net_port *p = &rq->ports[i], *q;
-	unsigned j;
-
-	*local = 1;
-	for (j = 0; j < rq->nports; j++) {
-		q = &rq->ports[j];
-		if (q->proto != p->proto || q->guest != p->guest)
-			continue;
-		if (j < i)
-			return 0;
-		if (q->addr >> 24 != IN_LOOPBACKNET)
-			*local = 0;
-	}
-	return 1;
-}
-
 static void
 nat_table(struct nft *t, const struct vmrules *v)
 {
-	unsigned char info[XT_SIZE(struct nf_nat_range2)] = { 0 };
-	unsigned char sinfo[XT_SIZE(struct nf_nat_ipv4_multi_range_compat)] = {
+	unsigned char info[XT_SIZE(struct nf_nat_ipv4_multi_range_compat)] = {
 		0 };
-	struct nf_nat_range2 d = { .flags = NF_NAT_RANGE_MAP_IPS,
-		.min_addr.ip = htonl(GUEST_ADDR),
-		.max_addr.ip = htonl(GUEST_ADDR) };
 	struct nf_nat_ipv4_multi_range_compat s = { .rangesize = 1,
 		.range = { { .flags = NF_NAT_RANGE_MAP_IPS,
 		    .min_ip = htonl(v->vm), .max_ip = htonl(v->vm) } } };
-	const struct net_port *p;
-	unsigned i;
-	int local;
 
 	nft_table(t, NFPROTO_IPV4, "nat");
 	nft_chain(t, "PREROUTING", &(struct nft_hook){ "nat",
 	    NF_INET_PRE_ROUTING, -100, NF_ACCEPT, NULL });
 	nft_chain(t, "POSTROUTING", &(struct nft_hook){ "nat",
 	    NF_INET_POST_ROUTING, 100, NF_ACCEPT, NULL });
-	memcpy(info, &d, sizeof(d));
-	memcpy(sinfo, &s, sizeof(s));
-	for (i = 0; i < v->rq->nports; i++) {
-		if (!first_of_guest_port(v->rq, i, &local))
-			continue;
-		p = &v->rq->ports[i];
-		nft_rule(t, "PREROUTING");
-		nft_ifname(t, NFT_META_IIFNAME, NFT_CMP_EQ, VETH_NAME);
-		nft_l4proto(t, p->proto);
-		nft_port(t, L4_DPORT, p->guest);
-		nft_counter(t);
-		nft_target(t, "DNAT", 2, info, sizeof(info));
-		nft_end(t);
-	}
+	vmlist_dnat(t, v);
+	memcpy(info, &s, sizeof(s));
+	note(t, v, "source");
 	nft_rule(t, "POSTROUTING");
 	nft_ifname(t, NFT_META_OIFNAME, NFT_CMP_EQ, VETH_NAME);
 	nft_counter(t);
-	nft_target(t, "SNAT", 0, sinfo, sizeof(sinfo));
+	nft_target(t, "SNAT", 0, info, sizeof(info));
 	nft_end(t);
 }
 
 /* New flows beyond the VM's ceiling, either direction. */
 static void
-flow_cap(struct nft *t, uint32_t flows)
+flow_cap(struct nft *t, const struct vmrules *v)
 {
 	struct xt_connlimit_info m;
 	unsigned char info[XT_SIZE(m)] = { 0 };
 
 	memset(&m, 0, sizeof(m));
-	m.limit = flows;
+	m.limit = v->c->flows;
 	memcpy(info, &m, sizeof(m));
+	note(t, v, "flow ceiling");
 	nft_rule(t, "FORWARD");
 	ct_state(t, XT_CONNTRACK_STATE_BIT(IP_CT_NEW));
 	nft_match(t, "connlimit", 1, info, sizeof(info));
@@ -209,16 +136,18 @@ flow_cap(struct nft *t, uint32_t flows)
 
 /* What may not begin a flow: the middle of a TCP flow, an ICMP answer. */
 static void
-odd_beginnings(struct nft *t)
+odd_beginnings(struct nft *t, const struct vmrules *v)
 {
 	static const uint8_t mask = TCP_FLAGS_MASK, syn = TCP_FLAG_SYN;
 	struct ipt_icmp ic = { .type = ICMP_ECHO_REQUEST,
 		.code = { 0, ICMP_ANY_CODE }, .invflags = IPT_ICMP_INV };
 	unsigned char info[XT_SIZE(ic)] = { 0 };
 
+	note(t, v, "invalid");
 	nft_rule(t, "FORWARD");
 	ct_state(t, XT_CONNTRACK_STATE_INVALID);
 	nft_do(t, NF_DROP);
+	note(t, v, "tcp without syn");
 	nft_rule(t, "FORWARD");
 	nft_l4proto(t, IPPROTO_TCP);
 	ct_state(t, XT_CONNTRACK_STATE_BIT(IP_CT_NEW));
@@ -228,6 +157,7 @@ odd_beginnings(struct nft *t)
 	nft_cmp(t, NFT_CMP_NEQ, &syn, sizeof(syn));
 	nft_do(t, NF_DROP);
 	memcpy(info, &ic, sizeof(ic));
+	note(t, v, "icmp but echo");
 	nft_rule(t, "FORWARD");
 	nft_l4proto(t, IPPROTO_ICMP);
 	ct_state(t, XT_CONNTRACK_STATE_BIT(IP_CT_NEW));
@@ -255,21 +185,24 @@ egress_jump(struct nft *t, const char *in, const char *out, int reply)
 static void
 forward_chain(struct nft *t, const struct vmrules *v)
 {
-	odd_beginnings(t);
-	flow_cap(t, v->c->flows);
+	odd_beginnings(t, v);
+	flow_cap(t, v);
+	note(t, v, "to published ports");
 	nft_rule(t, "FORWARD");
 	ct_state(t, XT_CONNTRACK_STATE_DNAT);
 	nft_jump(t, "PUB");
+	note(t, v, "flows of the guest");
 	egress_jump(t, TAP_NAME, VETH_NAME, 0);
 	egress_jump(t, VETH_NAME, TAP_NAME, 1);
+	note(t, v, "no flow of either");
 	nft_rule(t, "FORWARD");
 	nft_do(t, NF_DROP);
 }
 
 static void
-deny(struct nft *t, uint32_t addr, uint8_t prefix)
+deny(struct nft *t, uint32_t addr, unsigned prefix)
 {
-	struct net_allow a = { .addr = addr, .prefix = prefix };
+	struct net_allow a = { .addr = addr, .prefix = (uint8_t)prefix };
 	struct xt_conntrack_mtinfo3 m;
 
 	ct_orig(&m, &a);
@@ -279,71 +212,42 @@ deny(struct nft *t, uint32_t addr, uint8_t prefix)
 }
 
 static void
+deny_ranges(struct nft *t, const struct vmrules *v)
+{
+	const struct cidr *d;
+	unsigned i;
+
+	for (i = 0; (d = vmrules_denied(i)) != NULL; i++) {
+		nft_note(t, VM_NOTE "denied %u.%u.%u.%u/%u", v->slot,
+		    d->addr >> 24, d->addr >> 16 & 255, d->addr >> 8 & 255,
+		    d->addr & 255, d->prefix);
+		deny(t, d->addr, d->prefix);
+	}
+	note(t, v, "denied pool");
+	deny(t, v->c->pool_addr, v->c->pool_prefix);
+	note(t, v, "denied host");
+	for (i = 0; i < v->ndeny; i++)
+		deny(t, v->deny[i], 32);
+}
+
+static void
 egress_chain(struct nft *t, const struct vmrules *v)
 {
 	struct net_allow dns = { .addr = v->c->dns, .prefix = 32,
 		.port_lo = 53, .port_hi = 53, .proto = IPPROTO_UDP };
-	unsigned i;
 
 	if (v->c->dns != 0) {
+		note(t, v, "dns");
 		accept_orig(t, "EGRESS", &dns);
 		dns.proto = IPPROTO_TCP;
 		accept_orig(t, "EGRESS", &dns);
 	}
-	for (i = 0; vmrules_denied(i) != NULL; i++)
-		deny(t, vmrules_denied(i)->addr, vmrules_denied(i)->prefix);
-	deny(t, v->c->pool_addr, (uint8_t)v->c->pool_prefix);
-	for (i = 0; i < v->ndeny; i++)
-		deny(t, v->deny[i], 32);
+	deny_ranges(t, v);
+	note(t, v, "to the list");
 	nft_rule(t, "EGRESS");
 	nft_jump(t, "ALLOW");
+	note(t, v, "not listed");
 	nft_rule(t, "EGRESS");
-	nft_do(t, NF_DROP);
-}
-
-static void
-allow_chain(struct nft *t, const struct vmrules *v)
-{
-	static const struct net_allow all;
-	unsigned i;
-
-	if ((v->c->compose & COMPOSE_FIREWALL) == 0) {
-		accept_orig(t, "ALLOW", &all);
-		return;
-	}
-	for (i = 0; i < v->rq->nallow; i++)
-		accept_orig(t, "ALLOW", &v->rq->allow[i]);
-}
-
-static void
-pub_chain(struct nft *t, const struct vmrules *v)
-{
-	struct xt_conntrack_mtinfo3 m;
-	struct net_allow a;
-	unsigned i;
-	int local;
-
-	for (i = 0; i < v->rq->nports; i++) {
-		if (!first_of_guest_port(v->rq, i, &local))
-			continue;
-		memset(&a, 0, sizeof(a));
-		a.addr = v->vm;
-		a.prefix = 32;
-		a.proto = v->rq->ports[i].proto;
-		a.port_lo = a.port_hi = v->rq->ports[i].guest;
-		ct_orig(&m, &a);
-		if (local) {
-			/* localhost's flows come from the veth's host end;
-			 * this holds even with the host's table flushed */
-			m.match_flags |= XT_CONNTRACK_ORIGSRC;
-			m.origsrc_addr.ip = htonl(v->host);
-			m.origsrc_mask.ip = UINT32_MAX;
-		}
-		nft_rule(t, "PUB");
-		ct_match(t, &m);
-		nft_do(t, NF_ACCEPT);
-	}
-	nft_rule(t, "PUB");
 	nft_do(t, NF_DROP);
 }
 
@@ -373,8 +277,8 @@ vmrules(struct nft *t, const struct vmrules *v)
 		/* in the order of the chains: readback.c relies on it */
 		forward_chain(t, v);
 		egress_chain(t, v);
-		allow_chain(t, v);
-		pub_chain(t, v);
+		vmlist_allow(t, v);
+		vmlist_pub(t, v);
 	}
 	drop_chains(t, NFPROTO_IPV6);
 }

@@ -15,8 +15,11 @@
 #define VETH_NAME "v0"
 #define HOST_ADDRS_MAX 128
 
+#define VM_NOTE "postern vm %u: " /* begins the comment of a VM's rule */
+
 struct vmrules {
 	const struct sysconf *c;
+	uint32_t slot;
 	uint32_t vm, host;		/* the two ends of its /31 */
 	const struct req_net_up *rq;	/* checked; ports[].addr resolved */
 	const uint32_t *deny;		/* the host's own addresses */
@@ -37,6 +40,6 @@ const struct cidr *vmrules_denied(unsigned i);	/* NULL beyond the last */
  * every chain drops and no rule follows. */
 void vmrules(struct nft *t, const struct vmrules *v);
 /* The guard; the TAP must exist. */
-void vmguard(struct nft *t);
+void vmguard(struct nft *t, const struct vmrules *v);
 
 #endif

@@ -127,9 +127,9 @@ nh_down(struct nh *h)
 	return WIFEXITED(st) ? WEXITSTATUS(st) : 128 + WTERMSIG(st);
 }
 
-int
-nh_call(struct nh *h, uint16_t type, uint32_t slot, uint64_t gen,
-    const void *req, void *rep)
+static int
+call_fd(struct nh *h, uint16_t type, uint32_t slot, uint64_t gen,
+    const void *req, void *rep, int fd)
 {
 	const struct privop_row *row = privop_row(type);
 	struct wire_hdr w = { .type = type, .seq = ++h->seq, .slot = slot,
@@ -137,7 +137,7 @@ nh_call(struct nh *h, uint16_t type, uint32_t slot, uint64_t gen,
 	static struct wire_msg m;
 	struct rep_hdr r;
 
-	RH(wire_send(h->front, &w, req, row->w.req_len, NULL, 0));
+	RH(wire_send(h->front, &w, req, row->w.req_len, &fd, fd >= 0));
 	if (wire_recv_wait(h->front, &m, ANSWER_MS) != 1)
 		rh_die("no answer to %s: %s", row->w.name, strerror(errno));
 	RH(wire_check_reply(&m, &row->w));
@@ -149,6 +149,13 @@ nh_call(struct nh *h, uint16_t type, uint32_t slot, uint64_t gen,
 	if (rep != NULL)
 		memcpy(rep, m.body, row->w.rep_len);
 	return r.code;
+}
+
+int
+nh_call(struct nh *h, uint16_t type, uint32_t slot, uint64_t gen,
+    const void *req, void *rep)
+{
+	return call_fd(h, type, slot, gen, req, rep, -1);
 }
 
 void
@@ -262,6 +269,48 @@ nh_start(struct nh *h, struct nh_vm *v)
 	fd_close(&v->fds[NSFD_TUN]);
 	return lab_tap(v->fds[NSFD_NS], slot_uid_vmm(&h->conf, v->slot),
 	    slot_gid(&h->conf, v->slot));
+}
+
+static void
+live(struct nh *h, const struct nh_vm *v, int ns)
+{
+	struct wire_hdr w = { .type = PRIVOP_NS_LIVE, .seq = ++h->seq,
+		.slot = v->slot, .generation = v->generation };
+	struct req_ns_live rq = { 0 };
+	int fds[NSLIVE_N];
+
+	if (ns < 0)
+		return;
+	fds[NSLIVE_NS] = ns;
+	lab_enter(ns);
+	fds[NSLIVE_NFT] = RH(socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
+	    NETLINK_NETFILTER));
+	lab_enter(h->lab.host);
+	RH(wire_send(h->jail, &w, &rq, sizeof(rq), fds, NSLIVE_N));
+	fd_close(&fds[NSLIVE_NFT]);
+}
+
+int
+nh_set(struct nh *h, const struct nh_vm *v, int ns, int client)
+{
+	struct req_net_set rq = { .up = v->req };
+	struct rep_net_set rp;
+	int code;
+
+	live(h, v, ns);
+	code = call_fd(h, PRIVOP_NET_SET, v->slot, v->generation, &rq, &rp,
+	    client);
+	h->bad = rp.bad;
+	return code;
+}
+
+int
+nh_show(struct nh *h, const struct nh_vm *v, int ns, struct rep_net_show *rp)
+{
+	struct req_net_show rq = { 0 };
+
+	live(h, v, ns);
+	return nh_call(h, PRIVOP_NET_SHOW, v->slot, v->generation, &rq, rp);
 }
 
 int

@@ -75,6 +75,11 @@ int nh_up(struct nh *h, const struct nh_vm *v);
 /* Both, which must succeed; then the guest's end of the TAP. Closes the tun
  * descriptor, as jail does: a TAP has one user.  */
 int nh_start(struct nh *h, struct nh_vm *v);
+/* Of a running VM: what jail hands over (namespace ns, -1: none), then the
+ * request with the client's socket. 0 or errno. */
+int nh_set(struct nh *h, const struct nh_vm *v, int ns, int client);
+int nh_show(struct nh *h, const struct nh_vm *v, int ns,
+    struct rep_net_show *rp);
 int nh_net_down(struct nh *h, const struct nh_vm *v);
 int nh_restore(struct nh *h, const struct nh_vm *v);
 

@@ -281,7 +281,7 @@ CASE(vm_largest, "the longest lists fit; the buffer's end is noticed")
 CASE(guard, "the guard: five rules on the TAP")
 {
 	nft_begin(&t, &sock, buf, sizeof(buf));
-	vmguard(&t);
+	vmguard(&t, &(struct vmrules){ .slot = 3 });
 	ATF_CHECK_STREQ("table postern\nchain postern guard drop\n"
 	    "rule postern guard payload cmp!=0600ac100002 counter drop\n"
 	    "rule postern guard payload cmp=8100 counter drop\n"
