@@ -83,23 +83,22 @@ share_get(struct events *ev, uint32_t owner)
 static struct entry *
 place(struct events *ev)
 {
-	struct share *most = &ev->shares[0];
 	struct entry *en;
-	unsigned i;
+	unsigned i, most = 0;
 
 	if (ev->n < EVENTS_MAX)
 		return &ev->entries[ev->n++];
-	for (i = 1; i < ev->nshares; i++)
-		if (ev->shares[i].n > most->n)
-			most = &ev->shares[i];
+	for (i = 0; i < ev->nshares; i++)
+		if (ev->shares[i].n > most)
+			most = ev->shares[i].n;
 	TAILQ_FOREACH(en, &ev->list, next)
-		if (en->share == most)
+		if (en->share->n == most)
 			break;
 	if (en == NULL)
 		fatalx("events: who has the most has none");
 	TAILQ_REMOVE(&ev->list, en, next);
-	most->n--;
-	most->lost = ev->lost = en->e.seq;
+	en->share->n--;
+	en->share->lost = ev->lost = en->e.seq;
 	return en;
 }
 

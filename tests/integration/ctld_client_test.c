@@ -15,7 +15,9 @@
 CASE(foreign, "a foreign and an absent VM answer alike")
 {
 	static const uint16_t ops[] = { CLIENTOP_GET, CLIENTOP_STOP,
-		CLIENTOP_KILL, CLIENTOP_REMOVE, CLIENTOP_LOGS };
+		CLIENTOP_KILL, CLIENTOP_REMOVE, CLIENTOP_LOGS,
+		CLIENTOP_BOOT, CLIENTOP_DEFINITION, CLIENTOP_PAUSE,
+		CLIENTOP_RESUME, CLIENTOP_WAIT };
 	unsigned char body[WIRE_BODY_MAX] = { 0 };
 	struct wire_msg mine, none;
 	struct cl_ref ref = { .owner = FAKE_UID };
@@ -28,7 +30,7 @@ CASE(foreign, "a foreign and an absent VM answer alike")
 	ATF_REQUIRE_EQ(CLE_NONE, ct_start_web(&s).error);
 	ATF_REQUIRE_EQ(0, fake_get(&s.f, s.wire, "web", &vm));
 	other = fake_client(&s.f, FAKE_UID2, &keep, NULL);
-	for (i = 0; i < 5; i++) {
+	for (i = 0; i < sizeof(ops) / sizeof(ops[0]); i++) {
 		(void)strlcpy(ref.name, "web", sizeof(ref.name));
 		memcpy(body, &ref, sizeof(ref));
 		ATF_CHECK_EQ(CLE_NOT_FOUND, fake_ask(&s.f, other, ops[i],

@@ -287,6 +287,21 @@ sup_hello(struct fake *f, struct fake_slot *s, struct wire_msg *m)
 	(void)wire_send(s->conn, &h, &st, sizeof(st), NULL, 0);
 }
 
+/* Paused or resumed: the state, then the answer, as vmsup tells them. */
+static void
+sup_pause(struct fake *f, unsigned slot, struct wire_msg *m)
+{
+	struct suprep_pause rep = { .r.code = f->sup_code };
+
+	if (f->sup_code < 0)
+		return;
+	if (f->sup_code == 0)
+		fake_sup_tell(f, slot, m->h.type == SUPOP_PAUSE ? SUP_PAUSED :
+			SUP_RUNNING, END_UNKNOWN, -1);
+	MUST(wire_reply(f->slots[slot].conn, m, &rep, sizeof(rep), NULL, 0) ==
+	    0);
+}
+
 static void
 on_sup(struct fake *f, unsigned slot)
 {
@@ -305,6 +320,10 @@ on_sup(struct fake *f, unsigned slot)
 	MUST(wire_check_request(&m, supop_row(m.h.type)) == 0);
 	if (m.h.type == SUPOP_HELLO) {
 		sup_hello(f, s, &m);
+		return;
+	}
+	if (m.h.type == SUPOP_PAUSE || m.h.type == SUPOP_RESUME) {
+		sup_pause(f, slot, &m);
 		return;
 	}
 	MUST(wire_reply(s->conn, &m, rep, supop_row(m.h.type)->rep_len,

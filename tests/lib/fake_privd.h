@@ -52,6 +52,8 @@ struct fake {
 	uint32_t sup_state, sup_end; /* what a new supervisor says at first */
 	int32_t sup_wait;
 	int deaf;		/* guests ignore SHUTDOWN */
+	int sup_code;		/* supervisors answer PAUSE and RESUME so; -1:
+				   they do not answer */
 	/* what happened */
 	uint16_t log[512];
 	uint32_t how[512];	/* of KILL */
