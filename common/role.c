@@ -35,9 +35,10 @@
 	    SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED)
 
 const struct role roles[ROLE_END] = {
-#define ROLE(ID, ti, prog, member, cp, nf, fs, np, bel)                  \
+#define ROLE(ID, ti, prog, member, cp, nf, fs, np, pl, bel)              \
 	[ROLE_##ID] = { .title = ti, .program = prog, .caps = (cp),      \
-	    .nofile = nf, .fsize_mib = fs, .nproc = np, .believes = bel },
+	    .nofile = nf, .fsize_mib = fs, .nproc = np, .place = pl,     \
+	    .believes = bel },
 #include "policy/roles.def"
 #undef ROLE
 };
@@ -245,6 +246,20 @@ role_prove(enum role_id id)
 	prove_caps(r);
 	if (setrlimit(RLIMIT_CORE, &core) == 0)
 		fatalx("limits can be raised");
+}
+
+void
+role_confine(enum role_id id, const int dirs[ROLE_DIRS])
+{
+	const struct role_place *p = &roles[id].place;
+	struct ll_rule rules[ROLE_DIRS];
+	unsigned n;
+
+	for (n = 0; n < ROLE_DIRS && p->dir[n].name != NULL; n++)
+		rules[n] = (struct ll_rule){ dirs[n], p->dir[n].access };
+	if (sandbox_landlock(rules, n) < 0 &&
+	    (p->must || errno != EOPNOTSUPP))
+		fatal("%s: landlock", roles[id].title);
 }
 
 void

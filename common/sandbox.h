@@ -11,16 +11,23 @@
 #include <stdint.h>
 
 enum role_id {
-#define ROLE(ID, title, program, member, caps, nofile, fsize, nproc, bel) \
-	ROLE_##ID,
+#define ROLE(ID, title, program, member, caps, nofile, fsize, nproc, place, \
+    bel) ROLE_##ID,
 #include "policy/roles.def"
 #undef ROLE
 	ROLE_END
+};
+#define ROLE_DIRS 2
+struct role_place {	/* what a role sees of the file system */
+	uint8_t empty_root;	/* chrooted into an empty one */
+	uint8_t landlock, must;	/* only dir[] by Landlock; refuses without */
+	struct { const char *name; uint64_t access; } dir[ROLE_DIRS];
 };
 struct role {
 	const char *title, *program;
 	uint64_t caps;
 	uint32_t nofile, fsize_mib, nproc;
+	struct role_place place;
 	const char *believes;
 };
 extern const struct role roles[ROLE_END];
@@ -52,5 +59,8 @@ struct ll_rule { int dirfd; uint64_t access; };
 			   device nodes, no sockets unless LL_SOCK) */
 #define LL_SOCK 4ull	/* bind unix sockets */
 int sandbox_landlock(const struct ll_rule *rules, unsigned n);
+/* The role's own place by Landlock; dirs[i] is its dir[i], open. Fatal, but
+ * on a kernel without Landlock for a role that does not insist. */
+void role_confine(enum role_id id, const int dirs[ROLE_DIRS]);
 
 #endif

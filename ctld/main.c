@@ -45,13 +45,9 @@ boot_id(struct ctld *c)
 static void
 confine(struct ctld *c)
 {
-	struct ll_rule rules[2] = {
-		{ c->state_dir, LL_READ | LL_WRITE },
-		{ c->run_dir, LL_READ | LL_WRITE | LL_SOCK },
-	};
+	const int dirs[ROLE_DIRS] = { c->state_dir, c->run_dir };
 
-	if (sandbox_landlock(rules, 2) < 0)
-		fatal("landlock");
+	role_confine(ROLE_CTLD, dirs);
 	role_seal(RFD_FILTER);
 }
 

@@ -2,6 +2,7 @@
 /* The request tables as data, generated from their .def files. */
 #include <stddef.h>
 
+#include "policy/children.h"
 #include "policy/clientops.h"
 #include "policy/privops.h"
 #include "policy/steps.h"
@@ -43,6 +44,21 @@ static const struct wire_row supops[SUPOP_END] = {
 #include "policy/supops.def"
 #undef SUPOP
 };
+
+static const struct child_row children[CHILD_END] = {
+#define CHILD(ID, ti, list, nf, fs, np, da, se, bel)                        \
+	[CHILD_##ID] = { .title = (ti), .nofile = (nf), .fsize_kib = (fs),  \
+	    .nproc = (np), .data_mib = (da), .sees = (se),                  \
+	    .believes = (bel) },
+#include "policy/children.def"
+#undef CHILD
+};
+
+const struct child_row *
+child_row(enum child id)
+{
+	return &children[id];
+}
 
 const struct privop_row *
 privop_row(uint16_t type)

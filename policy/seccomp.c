@@ -21,28 +21,6 @@
 #define NO_ID 0xffffffffull	/* (uid_t)-1 as libc passes it */
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
-/* Whose lists make up a program, and what happens to every other call. */
-struct program {
-	uint32_t lists;		/* bits of enum seccomp_list */
-	uint32_t other;
-};
-#define L(x) (1u << SEC_##x)
-#define OF_VM (L(SUP) | L(QEMU) | L(FC))
-
-static const struct program programs[SEC_N] = {
-	[SEC_FRONT] = { L(FRONT), SCMP_ACT_TRAP },
-	[SEC_NET] = { L(NET), SCMP_ACT_TRAP },
-	[SEC_JAIL] = { L(JAIL) | L(S) | OF_VM, SCMP_ACT_TRAP },
-	[SEC_S] = { L(S) | OF_VM, SCMP_ACT_TRAP },
-	[SEC_SUP] = { L(SUP), SCMP_ACT_TRAP },
-	[SEC_QEMU] = { L(QEMU), SCMP_ACT_KILL_PROCESS },
-	[SEC_FC] = { L(FC), SCMP_ACT_KILL_PROCESS },
-	[SEC_CTLD] = { L(CTLD), SCMP_ACT_TRAP },
-	[SEC_CLIENT] = { L(CLIENT) | L(CLIENT_CHILD), SCMP_ACT_TRAP },
-	[SEC_CLIENT_CHILD] = { L(CLIENT_CHILD), SCMP_ACT_TRAP },
-	[SEC_CONF] = { L(CONF), SCMP_ACT_TRAP },
-};
-
 /* All the rules of a program, one after the other. */
 struct cursor {
 	uint32_t lists;
@@ -190,7 +168,7 @@ static int
 fill(scmp_filter_ctx ctx, enum seccomp_list list, const struct sysconf *c,
     const char **call)
 {
-	struct cursor cur = { .lists = programs[list].lists };
+	struct cursor cur = { .lists = seccomp_lists(list) };
 	const struct seccomp_rule *r;
 	int error;
 
@@ -201,7 +179,7 @@ fill(scmp_filter_ctx ctx, enum seccomp_list list, const struct sysconf *c,
 		return error;
 	while ((r = next_rule(&cur)) != NULL) {
 		*call = r->call;
-		error = add_rule(ctx, programs[list].lists, r, c);
+		error = add_rule(ctx, seccomp_lists(list), r, c);
 		if (error != 0 && error != -EEXIST)
 			return error;
 	}
@@ -242,7 +220,7 @@ seccomp_compile(enum seccomp_list list, const struct sysconf *c,
 
 	if ((unsigned)list >= SEC_N)
 		return err_set(e, EINVAL, "seccomp list %u: none such", list);
-	ctx = seccomp_init(programs[list].other);
+	ctx = seccomp_init(seccomp_other(list));
 	if (ctx == NULL)
 		return err_set(e, ENOMEM, "seccomp_init");
 	error = fill(ctx, list, c, &call);

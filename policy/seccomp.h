@@ -55,5 +55,9 @@ struct seccomp_rule {
 /* For printing and tests: rule i of a list, NULL beyond. */
 const struct seccomp_rule *seccomp_rule(enum seccomp_list list, unsigned i);
 const char *seccomp_list_name(enum seccomp_list list);
+/* What a program is made of: bits of enum seccomp_list; and libseccomp's
+ * action for every call that is in none of them. */
+uint32_t seccomp_lists(enum seccomp_list list);
+uint32_t seccomp_other(enum seccomp_list list);
 
 #endif

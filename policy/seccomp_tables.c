@@ -107,6 +107,40 @@ static const struct {
 	LIST(CONF, conf),
 };
 
+/* Whose lists make up a program, and what happens to every other call. */
+#define L(x) (1u << SEC_##x)
+#define OF_VM (L(SUP) | L(QEMU) | L(FC))
+
+static const struct program {
+	uint32_t lists; /* bits of enum seccomp_list */
+	uint32_t other;
+} programs[SEC_N] = {
+	[SEC_FRONT] = { L(FRONT), SCMP_ACT_TRAP },
+	[SEC_NET] = { L(NET), SCMP_ACT_TRAP },
+	[SEC_JAIL] = { L(JAIL) | L(S) | OF_VM, SCMP_ACT_TRAP },
+	[SEC_S] = { L(S) | OF_VM, SCMP_ACT_TRAP },
+	[SEC_SUP] = { L(SUP), SCMP_ACT_TRAP },
+	[SEC_QEMU] = { L(QEMU), SCMP_ACT_KILL_PROCESS },
+	[SEC_FC] = { L(FC), SCMP_ACT_KILL_PROCESS },
+	[SEC_CTLD] = { L(CTLD), SCMP_ACT_TRAP },
+	[SEC_CLIENT] = { L(CLIENT) | L(CLIENT_CHILD), SCMP_ACT_TRAP },
+	[SEC_CLIENT_CHILD] = { L(CLIENT_CHILD), SCMP_ACT_TRAP },
+	[SEC_CONF] = { L(CONF), SCMP_ACT_TRAP },
+};
+
+uint32_t
+seccomp_lists(enum seccomp_list list)
+{
+	return (unsigned)list < SEC_N ? programs[list].lists : 0;
+}
+
+uint32_t
+seccomp_other(enum seccomp_list list)
+{
+	return (unsigned)list < SEC_N ? programs[list].other :
+					SCMP_ACT_KILL_PROCESS;
+}
+
 const struct seccomp_rule *
 seccomp_rule(enum seccomp_list list, unsigned i)
 {

@@ -73,6 +73,7 @@ main(void)
 	if (ledger_open(&f->ledger, FRONT_FD_LEDGER, f->conf.slots, boot,
 		&e) < 0)
 		fatalx("%s: %s", e.msg, strerror(e.code));
+	role_confine(ROLE_FRONT, NULL);
 	role_seal(RFD_FILTER);
 	resync(f);
 	log_info("ready");

@@ -65,7 +65,6 @@ role_number(const struct sysconf_uids *of, enum role_id id)
 struct launch {
 	enum role_id id;
 	enum seccomp_list list;
-	int root;	/* becomes its root directory, or -1 */
 	int cgroup;	/* it moves there, or -1 */
 	int *keep;
 	unsigned n;
@@ -73,7 +72,7 @@ struct launch {
 
 /* In the role's own process: what needs root is done before it is given up. */
 _Noreturn static void
-become(const struct starter *s, const struct launch *l, int exe)
+become(const struct starter *s, const struct launch *l, int exe, int root)
 {
 	char title[32];
 	char *argv[] = { title, NULL }, *env[] = { NULL };
@@ -81,8 +80,8 @@ become(const struct starter *s, const struct launch *l, int exe)
 	(void)strlcpy(title, roles[l->id].title, sizeof(title));
 	if (l->cgroup >= 0 && fd_put(l->cgroup, "cgroup.procs", "0") < 0)
 		fatal("%s: move to its cgroup", title);
-	if (l->root >= 0 &&
-	    (fchdir(l->root) < 0 || chroot(".") < 0 || chdir("/") < 0))
+	if (root >= 0 &&
+	    (fchdir(root) < 0 || chroot(".") < 0 || chdir("/") < 0))
 		fatal("%s: chroot", title);
 	role_exec(l->id, role_number(&s->conf.uid, l->id),
 	    role_number(&s->conf.gid, l->id), exe, l->keep, l->n, argv, env);
@@ -93,11 +92,12 @@ launch(const struct starter *s, const struct launch *l, struct err *e)
 {
 	int exe CLEANUP_FD = program_open(s->libexec, roles[l->id].program,
 	    e);
-	int filter CLEANUP_FD = -1;
+	int filter CLEANUP_FD = -1, root CLEANUP_FD = -1;
 	int *keep = l->keep;
 	pid_t pid;
 
 	if (exe < 0 ||
+	    (roles[l->id].place.empty_root && (root = mount_empty(e)) < 0) ||
 	    (filter = seccomp_compile(l->list, &s->conf, e)) < 0)
 		return -1;
 	AT(RFD_CONF) = s->conf_fd;
@@ -107,7 +107,7 @@ launch(const struct starter *s, const struct launch *l, struct err *e)
 	if (pid < 0)
 		return err_set(e, errno, "fork of %s", roles[l->id].title);
 	if (pid == 0)
-		become(s, l, exe);
+		become(s, l, exe, root);
 	return 0;
 }
 
@@ -115,13 +115,11 @@ static int
 start_net(const struct starter *s, const struct wires *w, struct err *e)
 {
 	int keep[NET_FD_END - RFD_CONF];
-	int root CLEANUP_FD = mount_empty(e), null CLEANUP_FD = -1;
-	const struct launch l = { ROLE_NET, SEC_NET, root, -1, keep,
+	int null CLEANUP_FD = -1;
+	const struct launch l = { ROLE_NET, SEC_NET, -1, keep,
 		NET_FD_END - RFD_CONF };
 
 	memset(keep, -1, sizeof(keep));
-	if (root < 0)
-		return -1;
 	AT(NET_FD_FRONT) = w->front_net[1];
 	AT(NET_FD_JAIL) = w->jail_net[1];
 	AT(NET_FD_ROUTE) = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC,
@@ -202,13 +200,12 @@ static int
 start_jail(const struct starter *s, const struct wires *w, struct err *e)
 {
 	int keep[JAIL_FD_END - RFD_CONF];
-	int root CLEANUP_FD = mount_empty(e);
-	const struct launch l = { ROLE_JAIL, SEC_JAIL, root, s->cg.priv, keep,
+	const struct launch l = { ROLE_JAIL, SEC_JAIL, s->cg.priv, keep,
 		JAIL_FD_END - RFD_CONF };
 	unsigned i;
 
 	memset(keep, -1, sizeof(keep));
-	if (root < 0 || jail_filters(s, keep, e) < 0 ||
+	if (jail_filters(s, keep, e) < 0 ||
 	    jail_mounts(s, keep, e) < 0)
 		return -1;
 	AT(JAIL_FD_FRONT) = w->front_jail[1];
@@ -233,7 +230,7 @@ static int
 start_ctld(const struct starter *s, const struct wires *w, struct err *e)
 {
 	int keep[CTLD_FD_END - RFD_CONF];
-	const struct launch l = { ROLE_CTLD, SEC_CTLD, -1, -1, keep,
+	const struct launch l = { ROLE_CTLD, SEC_CTLD, -1, keep,
 		CTLD_FD_END - RFD_CONF };
 
 	memset(keep, -1, sizeof(keep));
@@ -251,7 +248,7 @@ start_client(const struct starter *s, const struct wires *w, struct err *e)
 {
 	int keep[CLIENT_FD_END - RFD_CONF];
 	int child CLEANUP_FD = seccomp_compile(SEC_CLIENT_CHILD, &s->conf, e);
-	const struct launch l = { ROLE_CLIENT, SEC_CLIENT, -1, -1, keep,
+	const struct launch l = { ROLE_CLIENT, SEC_CLIENT, -1, keep,
 		CLIENT_FD_END - RFD_CONF };
 
 	memset(keep, -1, sizeof(keep));
@@ -267,7 +264,7 @@ static int
 become_front(const struct starter *s, const struct wires *w, struct err *e)
 {
 	int keep[FRONT_FD_END - RFD_CONF];
-	const struct launch l = { ROLE_FRONT, SEC_FRONT, -1, -1, keep,
+	const struct launch l = { ROLE_FRONT, SEC_FRONT, -1, keep,
 		FRONT_FD_END - RFD_CONF };
 
 	memset(keep, -1, sizeof(keep));

@@ -111,6 +111,14 @@ static const struct command commands[] = {
 	    "  METHOD of io.postern.Vm, or a full name; JSON: its parameters,\n"
 	    "  - reads them from standard input; --more: all its answers\n"
 	    "example: postern call Status '{\"name\":\"web\"}'\n" },
+	{ "policy", cmd_policy, "print what each process may do, and why",
+	    "usage: postern policy [LIST]\n"
+	    "  LIST  a seccomp list (front, net, jail, s, sup, qemu, fc, "
+	    "ctld,\n        client, client_child, conf): its rules with "
+	    "their reasons\n"
+	    "From the tables that are enforced. With the daemon running, also "
+	    "what\nthe operator switched off, your ceilings, the VMs' ids.\n"
+	    "example: postern policy front\n" },
 	{ "version", cmd_version, "print the version",
 	    "usage: postern version\n"
 	    "example: postern version --json\n" },

@@ -64,6 +64,7 @@ child(struct listener *l, int sock, int wire, uint32_t uid)
 		fatal("getrandom");
 	json_object_seed(seed | 1); /* so that jansson opens no file for it */
 	s.dns = l->conf->dns;
+	policy_view(l->conf, uid, &s.policy);
 	/* who else is served, and with which ceilings, is none of its
 	 * business, nor of whoever takes it over */
 	explicit_bzero(l->conf, sizeof(*l->conf));

@@ -5,7 +5,6 @@
  * listener.c. Each connection is served by a forked child that loads a
  * shorter list still and ends with the connection; see serve.c.
  */
-#include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -17,22 +16,27 @@
 #include "common/sandbox.h"
 #include "common/sysconf.h"
 #include "ctld/client/listener.h"
+#include "policy/children.h"
 
-#define CHILD_DATA (64u << 20)
+static void
+limit(int resource, rlim_t most)
+{
+	const struct rlimit r = { most, most };
+
+	if (setrlimit((unsigned)resource, &r) < 0)
+		fatal("rlimits");
+}
 
 static void
 limits(void)
 {
-	const struct rlimit none = { 0, 0 };
-	const struct rlimit files = { 64, 64 };
-	const struct rlimit data = { CHILD_DATA, CHILD_DATA };
+	const struct child_row *r = child_row(CHILD_CONN);
 
-	if (setrlimit(RLIMIT_NPROC, &none) < 0 ||
-	    setrlimit(RLIMIT_FSIZE, &none) < 0 ||
-	    setrlimit(RLIMIT_CORE, &none) < 0 ||
-	    setrlimit(RLIMIT_NOFILE, &files) < 0 ||
-	    setrlimit(RLIMIT_DATA, &data) < 0)
-		fatal("rlimits");
+	limit(RLIMIT_NPROC, r->nproc);
+	limit(RLIMIT_FSIZE, (rlim_t)r->fsize_kib << 10);
+	limit(RLIMIT_CORE, 0);
+	limit(RLIMIT_NOFILE, r->nofile);
+	limit(RLIMIT_DATA, (rlim_t)r->data_mib << 20);
 }
 
 static void
@@ -67,8 +71,7 @@ main(void)
 	if (fcntl(l.sock, F_SETFL, O_NONBLOCK) < 0 ||
 	    fcntl(l.ctld, F_SETFL, O_NONBLOCK) < 0)
 		fatal("O_NONBLOCK");
-	if (sandbox_landlock(NULL, 0) < 0 && errno != EOPNOTSUPP)
-		fatal("landlock");
+	role_confine(ROLE_CLIENT, NULL);
 	role_seal(RFD_FILTER);
 	listener_run(&l);
 	log_info("ctld has ended; ending too");

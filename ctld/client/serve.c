@@ -41,6 +41,7 @@ static const struct method {
 	{ IFACE "Wait", method_wait, 0 },
 	{ IFACE "Events", method_events, 0 },
 	{ IFACE "Backends", method_backends, 0 },
+	{ IFACE "Policy", method_policy, 0 },
 	{ SERVICE "GetInfo", service_info, 0 },
 	{ SERVICE "GetInterfaceDescription", service_description, 0 },
 };

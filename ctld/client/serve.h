@@ -10,15 +10,30 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "common/sysconf.h"
 #include "common/wire.h"
 #include "ctld/client/conn.h"
 #include "policy/clientops.h"
+
+/* What a caller may know of the operator's configuration. */
+struct policy_view {
+	char instance[16], ifprefix[8], run_dir[108], state_dir[108];
+	struct sysconf_uids uid;
+	uint32_t vm_id_base, vm_id_count, slots;
+	uint32_t max_vms, max_cpus, max_memory_mib;
+	uint32_t pool_addr, pool_prefix, dns, flows, compose, accel;
+	uint32_t admin;
+	struct owner_conf owner; /* the caller's own ceilings */
+};
+void policy_view(const struct sysconf *c, uint32_t uid,
+    struct policy_view *v);
 
 struct serve {
 	struct conn c;
 	int mountinfo;		/* /proc/self/mountinfo, opened beforehand */
 	uint32_t uid;		/* the client's, by SO_PEERCRED */
 	uint32_t dns;		/* the guests' resolver, 0: none */
+	struct policy_view policy;
 	uint32_t seq;
 	int more, oneway;	/* of the call at hand */
 	int end;		/* no further call on this connection */
@@ -43,6 +58,7 @@ method_fn method_logs;
 method_fn method_create, method_definition;
 method_fn method_pause, method_resume, method_wait;
 method_fn method_events, method_backends;
+method_fn method_policy;
 method_fn service_info, service_description;
 
 /* Send one request and wait at most ms for its reply, which is then in s->m,

@@ -158,12 +158,11 @@ static void
 confine(void)
 {
 	int root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	struct ll_rule rule = { root, LL_READ };
+	const int dirs[ROLE_DIRS] = { root, -1 };
 
 	if (root < 0)
 		fatal("/");
-	if (sandbox_landlock(&rule, 1) < 0 && errno != EOPNOTSUPP)
-		fatal("landlock");
+	role_confine(ROLE_CONF, dirs);
 	fd_close(&root);
 	role_seal(RFD_FILTER);
 }

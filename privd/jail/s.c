@@ -21,6 +21,7 @@
 #include "common/sandbox.h"
 #include "common/sysx.h"
 #include "common/vmfd.h"
+#include "policy/children.h"
 #include "policy/steps.h"
 #include "privd/jail/drop.h"
 #include "privd/jail/spawn.h"
@@ -148,6 +149,7 @@ exec_sup(struct spawn *sp)
 	char name[] = "vmsup";
 	char *argv[] = { name, uid, kind, channels, NULL };
 	char *env[] = { NULL };
+	const struct child_row *r = child_row(CHILD_SUP);
 
 	(void)snprintf(uid, sizeof(uid), "%" PRIu32, sp->uid_ctld);
 	(void)snprintf(kind, sizeof(kind), "%" PRIu32, sp->kind);
@@ -155,10 +157,10 @@ exec_sup(struct spawn *sp)
 	(void)umask(007);
 	/* one process and no thread: the limit counts the uid's own */
 	if (drop_limit(RLIMIT_CORE, 0) < 0 ||
-	    drop_limit(RLIMIT_NOFILE, 64) < 0 ||
-	    drop_limit(RLIMIT_FSIZE, 1 << 20) < 0 ||
+	    drop_limit(RLIMIT_NOFILE, r->nofile) < 0 ||
+	    drop_limit(RLIMIT_FSIZE, (uint64_t)r->fsize_kib << 10) < 0 ||
 	    drop_limit(RLIMIT_MEMLOCK, 0) < 0 ||
-	    drop_limit(RLIMIT_NPROC, 1) < 0 ||
+	    drop_limit(RLIMIT_NPROC, r->nproc) < 0 ||
 	    drop_all(sp->uid_sup, sp->gid) < 0)
 		spawn_die(sp, STEP_DROP, errno);
 	spawn_ready(sp);

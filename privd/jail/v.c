@@ -19,6 +19,7 @@
 #include "common/sandbox.h"
 #include "common/sysx.h"
 #include "common/vmfd.h"
+#include "policy/children.h"
 #include "policy/steps.h"
 #include "privd/jail/args.h"
 #include "privd/jail/drop.h"
@@ -99,10 +100,13 @@ attach_tap(void)
 static int
 give_up(const struct spawn *sp)
 {
+	const struct child_row *r = child_row(
+	    sp->kind == VMM_FIRECRACKER ? CHILD_FC : CHILD_QEMU);
+
 	(void)umask(007);
 	if (drop_limit(RLIMIT_CORE, 0) < 0 ||
 	    drop_limit(RLIMIT_FSIZE, sp->fsize) < 0 ||
-	    drop_limit(RLIMIT_NOFILE, 256) < 0 ||
+	    drop_limit(RLIMIT_NOFILE, r->nofile) < 0 ||
 	    drop_limit(RLIMIT_MEMLOCK, 0) < 0)
 		return -1;
 	return drop_all(sp->uid_vmm, sp->gid);
