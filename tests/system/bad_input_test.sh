@@ -67,7 +67,7 @@ images_body()
 	r '--rootfs: .*qcow2.*qemu-img convert -O raw' "$d/qcow"
 	r '--rootfs: .*may not write.*--rootfs-ro' "$d/readonly"
 	k '--kernel' "$d/text"
-	no '--kernel' # none at all
+	no '--kernel' --memory 32M # none at all
 	no '--initrd: .*No such file' --kernel "$GUEST" --initrd "$d/none"
 	no 'volumes?.*No such file' --kernel "$GUEST" --volume "$d/none:/data"
 	# what passes when asked for rightly

@@ -33,7 +33,8 @@ CLASSES = {
     "JAIL_FD_FILTER_FC": MEMFD, "JAIL_FD_VMMDIR": r"/",
     "JAIL_FD_LOCK": LOCK,
     "CTLD_FD_STATE": r"/.*/ctld$", "CTLD_FD_RUN": r"/.*/ctld$",
-    "CTLD_FD_LOCK": LOCK, "CLIENT_FD_FILTER_CHILD": MEMFD,
+    "CTLD_FD_LOCK": LOCK, "CTLD_FD_CHANNEL": r"/.*/channel$",
+    "CLIENT_FD_FILTER_CHILD": MEMFD,
 }
 # What a role opens or is sent besides, at any other number.
 EXTRA = {
