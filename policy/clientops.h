@@ -205,6 +205,14 @@ struct clreq_backends { uint64_t zero; };
 struct clrep_backends { struct rep_cl r; uint32_t n; uint32_t zero;
 	struct cl_backend b[CL_BACKENDS_MAX]; };
 
+struct clreq_stats { struct cl_ref ref; };
+struct clrep_stats {
+	struct rep_cl r;
+	uint32_t slot;		/* its host link is <prefix><slot> */
+	uint32_t zero;
+	struct rep_stats use;	/* but its rep_hdr */
+};
+
 enum clientop {
 	CLIENTOP_NONE = 0,
 #define CLIENTOP(NAME, name, may, i0, i1, o0, o1) CLIENTOP_##NAME,

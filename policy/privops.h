@@ -176,6 +176,18 @@ struct rep_slot_next {
 struct req_adopt { uint64_t zero; };
 struct rep_adopt { struct rep_hdr r; };
 
+/* ---- stats: what the VMM's cgroup has used since the VM's start. 0: not
+ * counted on this host. memory_max is huge where nothing limits. */
+struct req_stats { uint64_t zero; };
+struct rep_stats {
+	struct rep_hdr r;
+	uint64_t cpu_usec;
+	uint64_t throttled, throttled_usec; /* how often, how long */
+	uint64_t memory, memory_max;	/* bytes */
+	uint64_t pids;
+	uint64_t oom;			/* kills for want of memory */
+};
+
 struct req_list_next { uint32_t after; uint32_t zero; };
 struct rep_list_next {
 	struct rep_hdr r;

@@ -55,6 +55,8 @@ int cmd_wait(struct cli *c, int argc, char *argv[]);
 int cmd_events(struct cli *c, int argc, char *argv[]);
 int cmd_backends(struct cli *c, int argc, char *argv[]);
 int cmd_call(struct cli *c, int argc, char *argv[]);
+int cmd_top(struct cli *c, int argc, char *argv[]);
+int cmd_metrics(struct cli *c, int argc, char *argv[]);
 int cmd_policy(struct cli *c, int argc, char *argv[]);
 int cmd_version(struct cli *c, int argc, char *argv[]);
 

@@ -111,6 +111,18 @@ static const struct command commands[] = {
 	    "  METHOD of io.postern.Vm, or a full name; JSON: its parameters,\n"
 	    "  - reads them from standard input; --more: all its answers\n"
 	    "example: postern call Status '{\"name\":\"web\"}'\n" },
+	{ "top", cmd_top, "show what VMs use",
+	    "usage: postern top [--once] [--interval S]\n"
+	    "  --once        one table, and done\n"
+	    "  --interval S  seconds between tables (1)\n"
+	    "CPU% is of one processor; MEMORY is the whole VMM's, beside the\n"
+	    "guest's; THROTTLE the seconds that it was held back; PKT-OUT "
+	    "what\nthe guest sent. Your VMs (admins: everybody's).\n"
+	    "example: postern top --once --json\n" },
+	{ "metrics", cmd_metrics, "print what VMs use, for Prometheus",
+	    "usage: postern metrics\n"
+	    "example: postern metrics > "
+	    "/var/lib/node_exporter/postern.prom\n" },
 	{ "policy", cmd_policy, "print what each process may do, and why",
 	    "usage: postern policy [LIST]\n"
 	    "  LIST  a seccomp list (front, net, jail, s, sup, qemu, fc, "

@@ -38,6 +38,17 @@ text_str(FILE *f, const char *s)
 	text_put(f, s, strlen(s), 0);
 }
 
+void
+text_pad(FILE *f, const char *s, int width)
+{
+	int n = (int)strlen(s);
+
+	text_str(f, s);
+	do
+		(void)putc(' ', f);
+	while (++n < width);
+}
+
 static int
 digit(char c)
 {

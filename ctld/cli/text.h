@@ -14,6 +14,8 @@
 void text_put(FILE *f, const char *s, size_t n, int lines);
 /* A whole string, on one line. */
 void text_str(FILE *f, const char *s);
+/* The same, and blanks up to width, one at least. */
+void text_pad(FILE *f, const char *s, int width);
 
 /* base64 into bytes; the caller frees. NULL when it is none. */
 unsigned char *text_unbase64(const char *s, size_t *n);

@@ -42,6 +42,7 @@ static const struct method {
 	{ IFACE "Events", method_events, 0 },
 	{ IFACE "Backends", method_backends, 0 },
 	{ IFACE "Policy", method_policy, 0 },
+	{ IFACE "Stats", method_stats, 0 },
 	{ SERVICE "GetInfo", service_info, 0 },
 	{ SERVICE "GetInterfaceDescription", service_description, 0 },
 };

@@ -58,7 +58,7 @@ method_fn method_logs;
 method_fn method_create, method_definition;
 method_fn method_pause, method_resume, method_wait;
 method_fn method_events, method_backends;
-method_fn method_policy;
+method_fn method_policy, method_stats;
 method_fn service_info, service_description;
 
 /* Send one request and wait at most ms for its reply, which is then in s->m,

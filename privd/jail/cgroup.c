@@ -89,26 +89,27 @@ cg_put(int dir, const char *name, const char *leaf, const char *file,
 	return 0;
 }
 
-uint32_t
+uint64_t
 cg_stat(int dir, const char *name, const char *leaf, const char *file,
     const char *key)
 {
 	char path[CG_PATH_MAX], buf[1024];
 	const char *p = buf;
 	size_t n = strlen(key);
-	unsigned long long v;
 
 	join(path, name, leaf, file);
 	if (fd_slurp(dir, path, buf, sizeof(buf)) < 0)
 		return 0;
+	if (n == 0)
+		return strncmp(buf, "max", 3) == 0 ? UINT64_MAX >> 1 :
+						     strtoull(buf, NULL, 10);
 	while (strncmp(p, key, n) != 0 || p[n] != ' ') {
 		p = strchr(p, '\n');
 		if (p == NULL)
 			return 0;
 		p++;
 	}
-	v = strtoull(p + n, NULL, 10);
-	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
+	return strtoull(p + n, NULL, 10);
 }
 
 /* Is word in the space-separated list? */
@@ -278,12 +279,14 @@ uint32_t
 cg_oom_kills(const struct cgroups *g, const struct cg_name *n)
 {
 	char name[CG_NAME_MAX];
+	uint64_t v;
 
 	cg_format(name, n);
-	if (g->v1[CG1_MEMORY] >= 0)
-		return cg_stat(g->v1[CG1_MEMORY], name, NULL,
-		    "memory.oom_control", "oom_kill");
-	return cg_stat(g->v2, name, CG_VMM, "memory.events", "oom_kill");
+	v = g->v1[CG1_MEMORY] >= 0 ?
+	    cg_stat(g->v1[CG1_MEMORY], name, NULL, "memory.oom_control",
+		"oom_kill") :
+	    cg_stat(g->v2, name, CG_VMM, "memory.events", "oom_kill");
+	return v > UINT32_MAX ? UINT32_MAX : (uint32_t)v;
 }
 
 int

@@ -94,8 +94,9 @@ int cg2_remove(const struct cgroups *g, const char *name);
  * -1 with *e naming the file. */
 int cg_put(int dir, const char *name, const char *leaf, const char *file,
     const char *text, struct err *e);
-/* The number after the line's first word `key`, or 0. */
-uint32_t cg_stat(int dir, const char *name, const char *leaf,
+/* The number after the line's first word `key`, or with "" the only one;
+ * 0 where there is none. */
+uint64_t cg_stat(int dir, const char *name, const char *leaf,
     const char *file, const char *key);
 
 #endif

@@ -156,7 +156,7 @@ AS_ROOT(random_requests)
 	static const uint16_t ops[] = { PRIVOP_NS_MAKE, PRIVOP_NET_UP,
 		PRIVOP_LIMITS, PRIVOP_IMAGE, PRIVOP_SPAWN, PRIVOP_KILL,
 		PRIVOP_REAP, PRIVOP_NET_DOWN, PRIVOP_RELEASE, PRIVOP_ADOPT,
-		PRIVOP_STOP, PRIVOP_SLOT_NEXT };
+		PRIVOP_STOP, PRIVOP_SLOT_NEXT, PRIVOP_STATS };
 	struct bench *b = bench_new(bench_program(tc));
 	uint64_t body[WIRE_BODY_MAX / 8];
 	const struct privop_row *row;
@@ -171,7 +171,7 @@ AS_ROOT(random_requests)
 		ATF_REQUIRE_EQ(0, bench_reserve(b, ALICE, UINT32_MAX, &vm[i]));
 	before = bench_fds(b);
 	for (i = 0; i < 100000; i++) {
-		uint16_t op = ops[(size_t)random() % 12];
+		uint16_t op = ops[(size_t)random() % 13];
 		unsigned v = (unsigned)random() % 3;
 		uint64_t gen = vm[v].generation +
 		    (random() % 16 == 0 ? (uint64_t)random() % 3 : 0);

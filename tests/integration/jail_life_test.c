@@ -450,6 +450,29 @@ CASE(failures, "jfail", "a start that fails names its step and leaves "
 
 /* ---- restarts and numbers */
 
+/* What the living VM uses; the half-made one has cgroups and uses nothing. */
+static void
+stats(struct jh *j)
+{
+	struct req_stats q = { 0 }, bad = { 1 };
+	struct rep_stats rep;
+
+	ATF_REQUIRE_EQ(0, jh_call(j, PRIVOP_STATS, 7, 70, &q, NULL, 0, &rep,
+	    NULL));
+	ATF_CHECK(rep.cpu_usec > 0 && rep.cpu_usec < 60000000);
+	ATF_CHECK(rep.memory > 0 && rep.memory <= rep.memory_max);
+	ATF_CHECK(rep.memory_max < 1ull << 40);
+	ATF_CHECK_EQ(1, rep.pids);
+	ATF_CHECK_EQ(0, rep.oom);
+	ATF_REQUIRE_EQ(0, jh_call(j, PRIVOP_STATS, 9, 90, &q, NULL, 0, &rep,
+	    NULL));
+	ATF_CHECK(rep.cpu_usec == 0 && rep.pids == 0);
+	ATF_CHECK_EQ(ENOENT, jh_call(j, PRIVOP_STATS, 7, 70, &bad, NULL, 0,
+	    NULL, NULL));
+	ATF_CHECK_EQ(ESTALE, jh_call(j, PRIVOP_STATS, 7, 71, &q, NULL, 0,
+	    NULL, NULL));
+}
+
 CASE(restart, "jrest", "killed and started anew, jail finds, adopts, kills "
     "and reaps its VMs")
 {
@@ -487,6 +510,7 @@ CASE(restart, "jrest", "killed and started anew, jail finds, adopts, kills "
 	    NULL, NULL));
 	ATF_REQUIRE_EQ(0, jh_call(&j, PRIVOP_ADOPT, 7, 70, &a, NULL, 0, NULL,
 	    &pidfd));
+	stats(&j);
 	ATF_CHECK_EQ(0, jh_kill(&j, 7, 70, KILL_TERM_VMM));
 	ATF_CHECK_EQ(SIGTERM, jh_vm_wait(&v, 2000));
 	p = (struct pollfd){ .fd = pidfd, .events = POLLIN };

@@ -44,6 +44,7 @@ static const struct row {
 	{ PRIVOP_NET_DOWN, "a", 'c', 'n' },
 	{ PRIVOP_RELEASE, "c", 'f', 'f' },
 	{ PRIVOP_ADOPT, "ud", 0, 'j' },
+	{ PRIVOP_STATS, "ud", 0, 'j' },
 };
 
 static uint32_t
