@@ -13,6 +13,8 @@
 
 static const char *role = "postern";
 static int debugging;
+static void (*last)(void *);
+static void *last_arg;
 
 void
 log_init(const char *name, int debug)
@@ -85,17 +87,32 @@ log_debug(const char *fmt, ...)
 }
 
 void
+log_last(void (*fn)(void *), void *arg)
+{
+	last = fn;
+	last_arg = arg;
+}
+
+_Noreturn static void
+end(void)
+{
+	if (last != NULL)
+		last(last_arg);
+	_exit(1);
+}
+
+void
 fatal(const char *fmt, ...)
 {
 	LOG_BODY("fatal", errno);
-	_exit(1);
+	end();
 }
 
 void
 fatalx(const char *fmt, ...)
 {
 	LOG_BODY("fatal", 0);
-	_exit(1);
+	end();
 }
 
 /* Not strnvis(3): libbsd's writes one byte beyond its buffer (0.11.7). */

@@ -24,6 +24,9 @@ void fatal(const char *fmt, ...)
 void fatalx(const char *fmt, ...)
     __attribute__((format(printf, 1, 2), noreturn));
 
+/* What fatal() and fatalx() do last before they end the process. */
+void log_last(void (*fn)(void *), void *arg);
+
 /* Escape src into dst, cut at its end: backslash doubled, everything but
  * printable ASCII (white space too) as three octal digits. Returns dst. */
 const char *log_vis(char *dst, size_t size, const char *src);

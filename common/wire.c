@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Runs in every process. Distrusts the peer: a record that is not exactly a
- * header, its body and its descriptors never leaves this file, and whatever
- * descriptors came with it are closed here. Nothing is allocated.
+ * header, its body and its descriptors never leaves this file as a message.
+ * Nothing is allocated.
  */
 #include <errno.h>
 #include <limits.h>
@@ -27,9 +27,8 @@ wire_pair(int sv[2])
 }
 
 static int
-malformed(struct wire_msg *m)
+malformed(void)
 {
-	wire_drop_fds(m);
 	errno = EBADMSG;
 	return -1;
 }
@@ -121,12 +120,12 @@ zero_bytes(int fd, struct wire_msg *m)
 	if (m->nfds > 0 || poll(&p, 1, 0) < 0 ||
 	    (p.revents & (POLLHUP | POLLRDHUP)) == 0 ||
 	    recv(fd, &byte, sizeof(byte), MSG_PEEK | MSG_DONTWAIT) > 0)
-		return malformed(m);
+		return malformed();
 	return 0;
 }
 
 int
-wire_recv(int fd, struct wire_msg *m)
+wire_take(int fd, struct wire_msg *m)
 {
 	union cmsg_space ctl;
 	struct iovec iov[2];
@@ -157,18 +156,28 @@ wire_recv(int fd, struct wire_msg *m)
 	}
 	if (take_fds(m, &msg) < 0 ||
 	    (msg.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0)
-		return malformed(m);
+		return malformed();
 	if (k == 0)
 		return zero_bytes(fd, m);
 	if ((size_t)k < sizeof(m->h))
-		return malformed(m);
+		return malformed();
 	len = (size_t)k - sizeof(m->h);
 	if (m->h.magic != WIRE_MAGIC || m->h.version != WIRE_VERSION ||
 	    m->h.zero != 0 || m->h.len != len)
-		return malformed(m);
+		return malformed();
 	/* no byte of an earlier record is left behind this one */
 	memset(m->body + len, 0, sizeof(m->body) - len);
 	return 1;
+}
+
+int
+wire_recv(int fd, struct wire_msg *m)
+{
+	int k = wire_take(fd, m);
+
+	if (k < 0)
+		wire_drop_fds(m);
+	return k;
 }
 
 int

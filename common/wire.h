@@ -69,6 +69,10 @@ int wire_send(int fd, struct wire_hdr *h, const void *body, size_t n,
  * non-blocking fd. */
 int wire_recv(int fd, struct wire_msg *m);
 
+/* The same, but the descriptors of a malformed frame stay in *m: for who must
+ * look at them before they are closed (common/fdlook.h). */
+int wire_take(int fd, struct wire_msg *m);
+
 /* Wait at most ms for a record, then as wire_recv; ETIMEDOUT. */
 int wire_recv_wait(int fd, struct wire_msg *m, int ms);
 

@@ -11,6 +11,7 @@
 #include <bsd/string.h>
 #include <event2/event.h>
 
+#include "common/fdlook.h"
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "ctld/api.h"
@@ -190,6 +191,26 @@ on_request(void *arg, struct wire_msg *m)
 	return handlers[m->h.type](t, m);
 }
 
+/* The client's own process has looked at them, and may be the client's by
+ * now. What could hang whoever closes it stays open until we end. */
+static int
+is_tame(void *arg, const struct wire_msg *m)
+{
+	struct conn *c = arg;
+	struct ctld *ctld = c->cs->ctld;
+	unsigned i;
+
+	if (fdlook_tame(ctld->mounts, m->fds, m->nfds))
+		return 1;
+	log_warn("uid=%u its connection's process sent a file of a file "
+	    "system that may not answer", c->uid);
+	for (i = 0; i < m->nfds; i++)
+		ctld->wild[ctld->nwild++] = m->fds[i];
+	if (ctld->nwild + WIRE_FDS_MAX > WILD_MAX)
+		fatalx("too many files that cannot be closed");
+	return 0;
+}
+
 static void
 conn_free(struct conn *c)
 {
@@ -218,7 +239,8 @@ on_conn_end(void *arg, const char *why)
 	conn_free(c);
 }
 
-static const struct link_ops conn_ops = { on_request, on_conn_end };
+static const struct link_ops conn_ops = { on_request, is_tame,
+	on_conn_end };
 
 static int
 conn_may(struct conns *cs, uint32_t uid, int admin, struct rep_cl *why)
@@ -298,7 +320,8 @@ on_listener_end(void *arg, const char *why)
 	fatalx("client listener: %s", why != NULL ? why : "gone");
 }
 
-static const struct link_ops listener_ops = { on_listener, on_listener_end };
+static const struct link_ops listener_ops = { on_listener, NULL,
+	on_listener_end };
 
 /* The listener's request never comes in on a connection's wire. */
 int

@@ -9,6 +9,8 @@
 
 #include "common/sysconf.h"
 
+#define WILD_MAX 1024u
+
 struct event_base;
 struct priv;
 struct link;
@@ -26,6 +28,9 @@ struct ctld {
 	struct events *events;	 /* what happened lately */
 	struct reconcile *rec;	 /* while comparing with front, else NULL */
 	int state_dir, run_dir;	 /* its own directories, 0700 */
+	int mounts;		 /* /proc/self/mountinfo */
+	int wild[WILD_MAX];	 /* descriptors that may never be closed */
+	unsigned nwild;
 	char boot_id[40];	 /* tells this boot's slots from older ones */
 };
 

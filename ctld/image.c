@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Runs in ctld, which has no right to any of these files but the open
- * descriptors. fstat(2) and a read are safe here: the client's own process
- * has refused every file system that could make them hang. Distrusts type,
+ * descriptors. fstat(2) and a read are safe here: api.c took no file of a
+ * file system that could make them hang. Distrusts type,
  * mode, owner and content.
  */
 #include <errno.h>

@@ -79,14 +79,20 @@ on_read(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	for (i = 0; i < BURST && !l->ending; i++) {
-		k = wire_recv(l->fd, &m);
+		k = wire_take(l->fd, &m);
 		if (k < 0 && errno == EAGAIN)
 			return;
+		if (m.nfds > 0 && l->ops->tame != NULL &&
+		    !l->ops->tame(l->arg, &m)) {
+			link_fail(l, "a file that may not answer");
+			return;
+		}
 		if (k == 0) {
 			link_fail(l, NULL);
 			return;
 		}
 		if (k < 0) {
+			wire_drop_fds(&m);
 			link_fail(l, "malformed frame");
 			return;
 		}

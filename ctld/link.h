@@ -18,6 +18,9 @@ struct link_ops {
 	/* One well-formed frame. Descriptors left in *m are closed by the
 	 * loop. -1: misbehaviour, end the link. */
 	int (*msg)(void *arg, struct wire_msg *m);
+	/* Optional: may the descriptors of *m, whose frame may be malformed, be
+	 * closed at all? 0: they are left open, and the link ends. */
+	int (*tame)(void *arg, const struct wire_msg *m);
 	/* End of file (why NULL) or trouble. The owner calls link_free(). */
 	void (*end)(void *arg, const char *why);
 };

@@ -15,6 +15,7 @@
 #include <event2/event.h>
 #include <jansson.h>
 
+#include "common/fdlook.h"
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "common/rolefd.h"
@@ -59,6 +60,16 @@ on_retry(evutil_socket_t fd, short what, void *arg)
 	state_retry(arg);
 }
 
+/* Files that may never be closed must not keep the rest open with them. */
+static void
+on_fatal(void *arg)
+{
+	struct ctld *c = arg;
+
+	if (c->nwild > 0)
+		fdlook_end(c->wild, c->nwild);
+}
+
 static void
 prepare(struct ctld *c)
 {
@@ -70,6 +81,9 @@ prepare(struct ctld *c)
 		fatalx("configuration: %s", e.msg);
 	log_init("ctld", (int)c->conf.debug);
 	boot_id(c);
+	c->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (c->mounts < 0)
+		fatal("/proc/self/mountinfo");
 	c->state_dir = CTLD_FD_STATE;
 	c->run_dir = CTLD_FD_RUN;
 	/* supervisors' sockets are named relative to it */
@@ -97,6 +111,7 @@ main(void)
 
 	log_init("ctld", 0);
 	role_prove(ROLE_CTLD);
+	log_last(on_fatal, &c);
 	prepare(&c);
 	confine(&c);
 	vm_reconcile(&c);

@@ -168,7 +168,7 @@ on_end(void *arg, const char *why)
 	fatalx("front: %s", why != NULL ? why : "gone");
 }
 
-static const struct link_ops ops = { on_msg, on_end };
+static const struct link_ops ops = { on_msg, NULL, on_end };
 
 static void
 priv_call(struct priv *p, uint16_t op, const struct vm_handle *h,

@@ -263,7 +263,7 @@ on_end(void *arg, const char *why)
 	retry_later(s);
 }
 
-static const struct link_ops ops = { on_msg, on_end };
+static const struct link_ops ops = { on_msg, NULL, on_end };
 
 static void
 sup_connect(struct sup *s)

@@ -69,6 +69,9 @@ main(void)
 	f->ctld = FRONT_FD_CTLD;
 	f->net = (struct server){ .fd = FRONT_FD_NET, .name = "net" };
 	f->jail = (struct server){ .fd = FRONT_FD_JAIL, .name = "jail" };
+	f->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	if (f->mounts < 0)
+		fatal("/proc/self/mountinfo");
 	boot_id(boot);
 	if (ledger_open(&f->ledger, FRONT_FD_LEDGER, f->conf.slots, boot,
 		&e) < 0)

@@ -71,6 +71,7 @@ struct front {
 	uint32_t seq;		/* of the last request sent */
 	uint64_t generation;	/* the next one to give out */
 	int ctld;
+	int mounts;		/* /proc/self/mountinfo, opened beforehand */
 	struct server net, jail;
 	unsigned ncalls, nfds;	/* held */
 	struct out *out_head, *out_tail;

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <poll.h>
 
+#include "common/fdlook.h"
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "privd/front.h"
@@ -16,8 +17,15 @@
 static int
 take(struct front *f, int fd, const char *who)
 {
-	switch (wire_recv(fd, &f->msg)) {
+	switch (wire_take(fd, &f->msg)) {
 	case 1:
+		if (fd == f->ctld && f->msg.nfds > 0 &&
+		    !fdlook_tame(f->mounts, f->msg.fds, f->msg.nfds)) {
+			log_err("%s: \"%s\" brings a file of a file system "
+			    "that may not answer", who,
+			    privop_name(f->msg.h.type));
+			fdlook_end(f->msg.fds, f->msg.nfds);
+		}
 		return 1;
 	case 0:
 		fatalx("%s ended", who);

@@ -213,6 +213,10 @@ start_jail(const struct starter *s, const struct wires *w, struct err *e)
 	AT(JAIL_FD_HOSTNET) = open("/proc/self/ns/net", O_RDONLY | O_CLOEXEC);
 	if (AT(JAIL_FD_HOSTNET) < 0)
 		return err_set(e, errno, "/proc/self/ns/net");
+	AT(JAIL_FD_MOUNTS) = open("/proc/self/mountinfo",
+	    O_RDONLY | O_CLOEXEC);
+	if (AT(JAIL_FD_MOUNTS) < 0)
+		return err_set(e, errno, "/proc/self/mountinfo");
 	AT(JAIL_FD_VMSUP) = program_open(s->libexec, "vmsup", e);
 	if (AT(JAIL_FD_VMSUP) < 0)
 		return -1;

@@ -12,7 +12,7 @@
 
 #include "common/fdutil.h"
 #include "ctld/client/args.h"
-#include "ctld/client/fdlook.h"
+#include "common/fdlook.h"
 #include "ctld/client/json.h"
 #include "ctld/client/serve.h"
 #include "policy/steps.h"

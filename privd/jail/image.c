@@ -2,7 +2,7 @@
 /*
  * Runs in privd-jail. An image descriptor comes from a tenant and may be
  * anything: FIFO, directory, device, an O_PATH handle of somebody's private
- * file, a file on a FUSE mount of the tenant's own that never answers. Only
+ * file (but not one on a mount that may never answer: main.c). Only
  * an ordinary file of the attested owner, opened for what it is used for,
  * goes on; root's files may be read.
  */

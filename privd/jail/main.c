@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "common/fdlook.h"
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "common/rolefd.h"
@@ -49,7 +50,13 @@ serve(struct jail *j, struct wire_msg *m)
 	int i, k;
 
 	for (i = 0; i < BATCH && j->npending < PENDING_MAX; i++) {
-		k = wire_recv(JAIL_FD_FRONT, m);
+		k = wire_take(JAIL_FD_FRONT, m);
+		if (k > 0 && m->nfds > 0 &&
+		    !fdlook_tame(JAIL_FD_MOUNTS, m->fds, m->nfds)) {
+			log_err("front sent a file of a file system that may "
+			    "not answer");
+			fdlook_end(m->fds, m->nfds);
+		}
 		if (k > 0)
 			dispatch(j, m);
 		else if (k == 0)

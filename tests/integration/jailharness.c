@@ -112,6 +112,8 @@ jh_run(struct jh *j)
 	k[JAIL_FD_FILTER_QEMU - 3] = filter(j, SEC_QEMU);
 	k[JAIL_FD_FILTER_FC - 3] = filter(j, SEC_FC);
 	k[JAIL_FD_VMMDIR - 3] = -1;
+	k[JAIL_FD_MOUNTS - 3] = RH(open("/proc/self/mountinfo",
+	    O_RDONLY | O_CLOEXEC));
 	k[JAIL_FD_CG2 - 3] = fcntl(j->cg.v2, F_DUPFD_CLOEXEC, 3);
 	for (i = 0; i < 7; i++)
 		k[JAIL_FD_CG1 - 3 + i] = j->cg.v1[i] < 0 ? -1 :

@@ -11,7 +11,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "ctld/client/fdlook.h"
+#include "common/fdlook.h"
 #include "ctld/client/image.h"
 
 static void

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs in a connection's own process. Distrusts every descriptor: see
- * fdlook.h. Mount ids and device numbers are unique on a host, so a mount
+ * Runs in a connection's own process, in ctld, front and jail. Distrusts every
+ * descriptor: see fdlook.h. Mount ids and device numbers are unique on a host, so a mount
  * made in a tenant's own namespace (FUSE, overlay over FUSE) can only be
  * absent from our list, never be taken for another one.
  */
@@ -13,7 +13,10 @@
 #include <unistd.h>
 #include <bsd/string.h>
 
-#include "ctld/client/fdlook.h"
+#include "common/fdlook.h"
+#include "common/wire.h"
+
+#define FDS_MAX 16384	/* the largest nofile of policy/roles.def */
 
 int
 fdlook_ask(int fd, struct fdlook *l)
@@ -125,4 +128,72 @@ fdlook_ok(const struct fdlook *l, const char **type)
 			return 1;
 	}
 	return 0;
+}
+
+/* Has it no file system behind it that could be somebody's? */
+static int
+is_kernels(int fd)
+{
+	struct statx x;
+
+	if (fcntl(fd, F_GET_SEALS) >= 0)
+		return 1;
+	memset(&x, 0, sizeof(x));
+	if (statx(fd, "", AT_EMPTY_PATH | AT_STATX_DONT_SYNC |
+		AT_NO_AUTOMOUNT, 0, &x) < 0)
+		return 0;
+	/* open, these are no file of the file system they are named in; a
+	 * mode of 0 is one that we are not told */
+	return S_ISSOCK(x.stx_mode) || S_ISFIFO(x.stx_mode) ||
+	    S_ISCHR(x.stx_mode) || S_ISBLK(x.stx_mode);
+}
+
+/* No image can be on these, but neither do they keep anybody waiting. */
+static int
+is_harmless(const char *type)
+{
+	static const char *const ok[] = { "proc", "sysfs", "devtmpfs",
+		"ramfs", "cgroup2" };
+	size_t i;
+
+	for (i = 0; i < sizeof(ok) / sizeof(ok[0]); i++)
+		if (strcmp(type, ok[i]) == 0)
+			return 1;
+	return 0;
+}
+
+int
+fdlook_tame(int mountinfo, const int *fds, unsigned n)
+{
+	struct fdlook l[WIRE_FDS_MAX];
+	const char *type;
+	unsigned i, k = 0;
+
+	for (i = 0; i < n; i++) {
+		if (is_kernels(fds[i]))
+			continue;
+		if (k == WIRE_FDS_MAX || fdlook_ask(fds[i], &l[k++]) < 0)
+			return 0;
+	}
+	if (k > 0 && fdlook_mounts(mountinfo, l, k) < 0)
+		return 0;
+	for (i = 0; i < k; i++)
+		if (!fdlook_ok(&l[i], &type) && !is_harmless(type))
+			return 0;
+	return 1;
+}
+
+void
+fdlook_end(const int *wild, unsigned n)
+{
+	unsigned i;
+	int fd;
+
+	for (fd = STDERR_FILENO + 1; fd < FDS_MAX; fd++) {
+		for (i = 0; i < n && wild[i] != fd; i++)
+			;
+		if (i == n)
+			(void)close(fd);
+	}
+	_exit(1);
 }
