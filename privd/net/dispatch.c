@@ -8,8 +8,10 @@
 #include <errno.h>
 #include <poll.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <time.h>
 
+#include "common/fdlook.h"
 #include "common/log.h"
 #include "common/wire.h"
 #include "privd/net/ops.h"
@@ -87,13 +89,35 @@ handle(struct net *n, int wire, struct wire_msg *m)
 		reply(n, m, row, rep);
 }
 
+/* Of front there come clients' sockets alone. Anything else is neither asked
+ * nor closed, which could take for ever, but all that matters is. */
+static void
+only_sockets(const struct wire_msg *m)
+{
+	int domain;
+	socklen_t len;
+	unsigned i;
+
+	for (i = 0; i < m->nfds; i++) {
+		len = sizeof(domain);
+		if (getsockopt(m->fds[i], SOL_SOCKET, SO_DOMAIN, &domain,
+			&len) == 0)
+			continue;
+		log_err("front sent what is no socket with %s",
+		    privop_name(m->h.type));
+		fdlook_end(m->fds, m->nfds);
+	}
+}
+
 /* 1: one was handled, 0: nothing there, -1: end of file. */
 static int
 serve_one(struct net *n, int wire)
 {
 	struct wire_msg m;
-	int rc = wire_recv(wire, &m);
+	int rc = wire_take(wire, &m);
 
+	if (wire == n->front)
+		only_sockets(&m);
 	if (rc == 0)
 		return -1;
 	if (rc < 0 && (errno == EAGAIN || errno == EINTR))

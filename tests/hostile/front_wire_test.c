@@ -185,9 +185,11 @@ AS_ROOT(random_requests)
 		if (op == PRIVOP_NS_MAKE || op == PRIVOP_KILL ||
 		    op == PRIVOP_NET_UP)
 			body[0] = (uint64_t)random() % 5;
-		if (op == PRIVOP_SPAWN)
+		if (op == PRIVOP_SPAWN) {
 			body[0] = (uint64_t)random() % 4 |
 			    (uint64_t)(random() % 8) << 32;
+			body[1] = (uint64_t)random() % 3;
+		}
 		ATF_REQUIRE_MSG(bench_call(b, op,
 		    op == PRIVOP_SLOT_NEXT ? 0 : vm[v].slot,
 		    op == PRIVOP_SLOT_NEXT ? 0 : gen, body, fds,
