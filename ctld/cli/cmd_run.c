@@ -292,6 +292,7 @@ begin(struct run *u, struct starting *s)
 		starting_notes(out);
 	json_decref(out);
 	json_decref(answer);
+	vl_close(&u->start);
 	return r;
 }
 

@@ -312,13 +312,29 @@ cmd_network(struct cli *c, int argc, char *argv[])
 int
 cmd_version(struct cli *c, int argc, char *argv[])
 {
+	json_t *answer, *j;
+	const char *daemon;
+
 	if (cli_getopt(c, argc, argv, ":", NULL) != -1)
 		return EX_USE;
 	if (optind < argc)
 		return cli_usage(c, "takes no name");
-	if (c->json)
-		(void)printf("{\"version\":\"%s\"}\n", PACKAGE_VERSION);
-	else
+	answer = vl_try(c, "org.varlink.service.GetInfo", json_object());
+	daemon = json_string_value(json_object_get(
+	    json_object_get(answer, "parameters"), "version"));
+	if (c->json) {
+		j = json_pack("{s:s,s:s?}", "version", PACKAGE_VERSION,
+		    "daemon", daemon);
+		(void)print_json(j);
+		json_decref(j);
+	} else {
 		(void)printf("postern %s\n", PACKAGE_VERSION);
+		if (daemon != NULL) {
+			(void)fputs("daemon ", stdout);
+			text_str(stdout, daemon);
+			(void)putchar('\n');
+		}
+	}
+	json_decref(answer);
 	return EX_DONE;
 }

@@ -149,6 +149,8 @@ start_files_body()
 	on 0 -o ignore -e 'match:^note: names will not resolve' \
 	    -- start web --kernel kernel --allow tcp:192.0.2.0/24:443
 	on 1 -e 'match:--kernel: missing' -- start web --cpus 2
+	on 1 -e 'match:cannot do this: ready: agent' -- start web \
+	    --kernel kernel --ready agent
 	on 0 -o 'inline:web is defined\n' -- create web --kernel kernel
 	on 1 -e 'match:the name is taken' -- create taken --kernel kernel
 	on 1 -e 'match:kernel: nothere: No such file' \
@@ -244,6 +246,9 @@ watching_body()
 	on 0 -o 'inline:{"status":"Running"}\n' -- call Status \
 	    '{"name":"web"}'
 	on 0 -o 'match:"vendor":"Postern"' -- call org.varlink.service.GetInfo
+	on 0 -o 'match:^postern [0-9]' -o 'match:^daemon [0-9]' -- version
+	on 0 -o 'match:^\{"version":"[0-9.]*","daemon":"[0-9.]*"\}$' \
+	    -- version --json
 	on 3 -e 'match:no VM' -- call Status '{"name":"absent"}'
 	on 1 -e 'match:no such method' -- call Fly
 	on 2 -e 'match:parameters: byte' -- call Status '{"name":'
@@ -267,6 +272,7 @@ foreground_body()
 	on 125 -e 'match:kernel: nothere' -- run grow --kernel nothere
 	on 2 -e 'match:for start' -- run grow --kernel kernel --ready tcp:80
 	# nobody reads: the VM is stopped, and that is no crash
+	# shellcheck disable=SC2016 # for the inner shell
 	"$fake" "$POSTERN_SOCKET" sh -c \
 	    '"$0" run grow --kernel kernel 2>err; echo $? >st' "$postern" |
 	    true

@@ -104,15 +104,15 @@ foreground_body()
 	instance_up
 	made > made.before
 	run job --rm --boot-args 'say,hi sleep,200 poweroff'
-	[ "$RC" = 0 ] && grep -qx hi out.txt || atf_fail "run: $RC"
+	ran 0 '^hi$' out.txt
 	run job --rm --boot-args 'poweroff'
-	[ "$RC" = 0 ] && grep -q '^POSTERN-TEST' out.txt || atf_fail "quick"
+	ran 0 '^POSTERN-TEST' out.txt
 	run job --rm --boot-args 'sleep,100 panic'
-	[ "$RC" = 1 ] && grep -q 'failed: panic' err.txt || atf_fail "panic: $RC"
+	ran 1 'failed: panic' err.txt
 	run job --rm --kernel "$I/none"
-	[ "$RC" = 125 ] || atf_fail "ours: $RC"
+	ran 125 'kernel: .*none: No such file' err.txt
 	run job --frobnicate
-	[ "$RC" = 2 ] || atf_fail "usage: $RC"
+	ran 2 'unknown option' err.txt
 	signalled INT '' 0
 	grep -q 'power button' out.txt || atf_fail "the guest was not asked"
 	signalled TERM 'deaf' 137
@@ -137,6 +137,14 @@ run()
 	shift
 	me run "$_name" --kernel "$GUEST" --memory 32M "$@" > out.txt 2> err.txt
 	RC=$?
+}
+
+# ran STATUS PATTERN FILE
+ran()
+{
+	if [ "$RC" != "$1" ] || ! grep -q "$2" "$3"; then
+		atf_fail "exit $RC, not $1 with '$2': $(cat out.txt err.txt)"
+	fi
 }
 
 # signalled SIGNAL WORDS STATUS: a signal (and, to a deaf guest, another)
@@ -195,6 +203,7 @@ terminal_body()
 	# a pipe whose reader goes away
 	me run job --kernel "$GUEST" --memory 32M --rm --boot-args flood \
 	    --grace 0.2 2> err.txt | head -1 > out.txt
+	# shellcheck disable=SC2016 # for the inner shell
 	wait_for 50 "its end" sh -c '! "$@"' sh nsenter -t "$NS" -n setpriv \
 	    --reuid "$TENANT" --regid "$TENANT" --groups "$GROUP" \
 	    "$POSTERN_BIN" --socket "$SOCK" status job
@@ -251,6 +260,7 @@ watching_body()
 	good me list
 	ms=$((($(date +%s%N) - t0) / 1000000))
 	[ "$ms" -lt 2000 ] || atf_fail "list waits for a stalled reader: $ms"
+	# shellcheck disable=SC2016 # for the inner shell
 	wait_for 50 "all events" sh -c \
 	    '[ "$(grep -c "\"created\"" events.txt)" = 40 ]'
 	kill $_stalled
@@ -263,8 +273,8 @@ watching_body()
 	[ "$(grep -c ' created ' out.txt)" = 40 ] || atf_fail "admin's events"
 	kill $_f 2> /dev/null
 	good me backends
-	grep -q '^qemu: available' out.txt &&
-	    grep -Eq '^  version  QEMU emulator version [0-9]' out.txt ||
+	grep -q '^qemu: available' out.txt || atf_fail "backends"
+	grep -Eq '^  version  QEMU emulator version [0-9]' out.txt ||
 	    atf_fail "backends: $(cat out.txt)"
 	good me call List '{"all":true}'
 	grep -qx '{"vms":\[\]}' out.txt || atf_fail "call: $(cat out.txt)"
