@@ -89,19 +89,55 @@ fault_quota(struct rep_cl *f, const struct ctld *c, uint32_t owner,
 	}
 }
 
-/* The port or allow entry that net found at fault, in words. */
+/* What net found at fault: 1 + index of a port, 128 + index of an entry. */
+static unsigned
+at_fault(const struct priv_reply *r)
+{
+	const struct rep_net_up *up = r->body;
+	const struct rep_net_set *set = r->body;
+
+	if (r->body == NULL)
+		return 0;
+	if (r->op == PRIVOP_NET_SET)
+		return set->bad;
+	return r->op == PRIVOP_NET_UP ? up->bad : 0;
+}
+
+static void
+fault_allow(struct rep_cl *f, const struct priv_reply *r,
+    const struct clreq_start *req)
+{
+	const struct net_allow *a = NULL;
+	unsigned bad = at_fault(r);
+	char what[64] = "an entry";
+
+	if (req != NULL && bad >= 128 && bad - 128 < req->net_up.nallow)
+		a = &req->net_up.allow[bad - 128];
+	if (a != NULL)
+		(void)snprintf(what, sizeof(what), "entry %u, %u.%u.%u.%u/%u,",
+		    bad - 127, a->addr >> 24, a->addr >> 16 & 255,
+		    a->addr >> 8 & 255, a->addr & 255, (unsigned)a->prefix);
+	if (r->code == EINVAL)
+		fault_set(f, CLE_INVALID, "allow", "%s is no entry; correct "
+		    "it", what);
+	else
+		fault_set(f, CLE_DENIED, "allow", "%s is private, reserved or "
+		    "the VMs' own; leave it out or ask the operator", what);
+}
+
+/* The port in words. */
 static void
 fault_port(struct rep_cl *f, const struct ctld *c, uint32_t owner,
     const struct priv_reply *r, const struct clreq_start *req)
 {
-	const struct rep_net_up *up = r->body;
 	const struct owner_conf *o = sysconf_owner(&c->conf, owner);
 	const struct net_port *p;
+	unsigned bad = at_fault(r);
 	char what[64] = "a port";
 
-	if (up != NULL && req != NULL && up->bad >= 1 &&
-	    up->bad <= req->net_up.nports && up->bad <= NET_PORTS_MAX) {
-		p = &req->net_up.ports[up->bad - 1];
+	if (req != NULL && bad >= 1 && bad <= req->net_up.nports &&
+	    bad <= NET_PORTS_MAX) {
+		p = &req->net_up.ports[bad - 1];
 		(void)snprintf(what, sizeof(what), "port %u/%s",
 		    (unsigned)p->host, p->proto == IPPROTO_UDP ? "udp" : "tcp");
 	}
@@ -152,14 +188,14 @@ fault_priv(struct rep_cl *f, const struct ctld *c, uint32_t owner,
 	} else if (r->step == STEP_PORT && is_policy(r->code)) {
 		fault_port(f, c, owner, r, req);
 	} else if (r->step == STEP_ALLOW && is_policy(r->code)) {
-		fault_set(f, r->code == EINVAL ? CLE_INVALID : CLE_DENIED,
-		    "allow", "an entry is outside what the operator allows");
+		fault_allow(f, r, req);
 	} else if (r->step == STEP_IMAGE && field != NULL) {
 		fault_image(f, r->code, field);
 	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_PEER) {
 		fault_set(f, CLE_DENIED, "owner",
 		    "you may not start a VM for that owner");
-	} else if (r->op == PRIVOP_STOP && r->step == STEP_PEER) {
+	} else if ((r->op == PRIVOP_STOP || r->op == PRIVOP_NET_SET) &&
+	    r->step == STEP_PEER) {
 		fault_set(f, CLE_DENIED, "", "it is not your VM");
 	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_SLOT &&
 	    r->code == ENOSPC) {

@@ -204,8 +204,9 @@ allow(const struct req_net_up *u, struct err *e)
 	return 0;
 }
 
-static int
-net(const struct sysconf *c, const struct clreq_start *s, struct err *e)
+int
+spec_net(const struct sysconf *c, const struct clreq_start *s,
+    struct err *e)
 {
 	if (s->net < NET_NAT || s->net > NET_NONE || s->net_up.mode != s->net)
 		return err_field(e, "network", EINVAL,
@@ -250,7 +251,7 @@ spec_check(const struct sysconf *c, const struct clreq_start *s,
 	    text("profile", s->profile, e) < 0 ||
 	    text("revision_hash", s->revision, e) < 0 ||
 	    text("flake_ref", s->flake_ref, e) < 0 || ready(s, e) < 0 ||
-	    net(c, s, e) < 0 || volumes(s, e) < 0)
+	    spec_net(c, s, e) < 0 || volumes(s, e) < 0)
 		return -1;
 	if ((s->flags & (CL_HAS_ROOTFS | CL_ROOTFS_RO)) == CL_ROOTFS_RO)
 		return err_field(e, "rootfs_path", EINVAL,

@@ -11,6 +11,9 @@
  * JSON), the value and the remedy. */
 int spec_check(const struct sysconf *c, const struct clreq_start *s,
     struct err *e);
+/* Mode, ports and allow list alone. */
+int spec_net(const struct sysconf *c, const struct clreq_start *s,
+    struct err *e);
 /* Strings NUL-terminated with zeros after, counts within their arrays, zeros
  * zero: what no honest client process gets wrong. -1 with EBADMSG. */
 int spec_wellformed(const struct clreq_start *s);

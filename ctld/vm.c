@@ -76,6 +76,7 @@ vm_new_id(struct ctld *c, uint32_t owner, const char *name, const char *id)
 	TAILQ_INIT(&vm->waiters);
 	TAILQ_INIT(&vm->watchers);
 	TAILQ_INIT(&vm->pausers);
+	TAILQ_INIT(&vm->netjobs);
 	(void)strlcpy(vm->pub.name, name, sizeof(vm->pub.name));
 	(void)strlcpy(vm->pub.id, id, sizeof(vm->pub.id));
 	if (RB_INSERT(vm_names, &c->vms->names, vm) != NULL) {

@@ -17,6 +17,8 @@
 #include "policy/supops.h"
 
 struct ctld;
+struct netjob;
+TAILQ_HEAD(netjobs, netjob);
 struct event;
 struct start;
 struct sup;
@@ -55,6 +57,7 @@ struct vm {
 	struct tickets waiters;	/* answered when nothing of it is left */
 	struct tickets watchers; /* the same, and told how it ended */
 	struct tickets pausers;	/* answered when it stands still, or runs */
+	struct netjobs netjobs;	/* vm_net.c: the first is being done */
 	uint16_t pausing;	/* SUPOP_PAUSE or SUPOP_RESUME under way, 0 */
 
 	enum stop_step stop_step;

@@ -212,6 +212,30 @@ struct clrep_stats {
 	uint32_t zero;
 	struct rep_stats use;	/* but its rep_hdr */
 };
+/* ---- firewall, ports: of a running VM in force at once or not at all; of a
+ * stopped one in its definition. FW_SHOW: live: from the kernel, else the
+ * definition's lists, counts 0. The others answer as FW_SHOW of a VM that
+ * does not run. */
+enum fw_what { FW_SHOW = 1, FW_SET, FW_ADD, FW_REMOVE };
+struct clreq_firewall {
+	struct cl_ref ref;
+	uint32_t what;		/* enum fw_what */
+	uint32_t n;
+	struct net_allow allow[NET_ALLOW_MAX];
+};
+struct clrep_firewall {
+	struct rep_cl r;
+	uint32_t live;
+	uint32_t zero;
+	struct rep_net_show show;
+};
+struct clreq_ports {
+	struct cl_ref ref;
+	uint32_t what;		/* FW_ADD or FW_REMOVE */
+	uint32_t n;
+	struct net_port ports[NET_PORTS_MAX];
+};
+struct clrep_ports { struct rep_cl r; };
 
 enum clientop {
 	CLIENTOP_NONE = 0,

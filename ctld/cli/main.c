@@ -131,6 +131,23 @@ static const struct command commands[] = {
 	    "From the tables that are enforced. With the daemon running, also "
 	    "what\nthe operator switched off, your ceilings, the VMs' ids.\n"
 	    "example: postern policy front\n" },
+	{ "firewall", cmd_firewall, "show or change what a VM may reach",
+	    "usage: postern firewall show [-a] NAME\n"
+	    "       postern firewall set|add|remove NAME [--allow] ENTRY...\n"
+	    "       postern firewall reset NAME   reaches nothing any more\n"
+	    "  ENTRY is PROTO:CIDR[:PORT[-PORT]]; PROTO tcp, udp, icmp, any\n"
+	    "  -a, --all  rules that no packet met too\n"
+	    "a running VM's list changes at once and as a whole: what is still\n"
+	    "allowed does not notice, what is not ends; a stopped VM's is "
+	    "kept\n"
+	    "for its next start\n"
+	    "example: postern firewall set web tcp:1.1.1.1:443 "
+	    "udp:9.9.9.9:53\n" },
+	{ "port", cmd_port, "publish more ports of a VM, or fewer",
+	    "usage: postern port add|remove NAME "
+	    "[ADDR:]HOST:GUEST[/udp]...\n"
+	    "a running VM's at once; a stopped one's at its next start\n"
+	    "example: postern port add web 8443:443\n" },
 	{ "version", cmd_version, "print the version",
 	    "usage: postern version\n"
 	    "example: postern version --json\n" },

@@ -371,7 +371,7 @@ one_allow(const json_t *o, const char *at, struct net_allow *a,
 		value_cidr(cidr, &a->addr, &prefix) < 0)
 		return arg_bad(e, at, "cidr",
 		    "say an IPv4 network like 192.0.2.0/24, with no bit set "
-		    "after the prefix");
+		    "after the prefix; names are not looked up");
 	a->prefix = (uint8_t)prefix;
 	if (ports[0] == '\0')
 		return 0;

@@ -43,6 +43,12 @@ static const struct method {
 	{ IFACE "Backends", method_backends, 0 },
 	{ IFACE "Policy", method_policy, 0 },
 	{ IFACE "Stats", method_stats, 0 },
+	{ IFACE "FirewallShow", method_firewall_show, 0 },
+	{ IFACE "FirewallSet", method_firewall_set, 0 },
+	{ IFACE "FirewallAdd", method_firewall_add, 0 },
+	{ IFACE "FirewallRemove", method_firewall_remove, 0 },
+	{ IFACE "PortAdd", method_port_add, 0 },
+	{ IFACE "PortRemove", method_port_remove, 0 },
 	{ SERVICE "GetInfo", service_info, 0 },
 	{ SERVICE "GetInterfaceDescription", service_description, 0 },
 };

@@ -59,6 +59,8 @@ method_fn method_create, method_definition;
 method_fn method_pause, method_resume, method_wait;
 method_fn method_events, method_backends;
 method_fn method_policy, method_stats;
+method_fn method_firewall_show, method_firewall_set, method_firewall_add;
+method_fn method_firewall_remove, method_port_add, method_port_remove;
 method_fn service_info, service_description;
 
 /* Send one request and wait at most ms for its reply, which is then in s->m,

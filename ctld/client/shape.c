@@ -100,26 +100,29 @@ shape_status(const struct cl_vm *vm)
 	return json_string(vm_status_name(vm->status));
 }
 
-/* {"host","guest"} alone for a usual port; the rest where it says more. */
+json_t *
+shape_port_one(const struct net_port *p)
+{
+	json_t *o = json_pack("{s:i,s:i}", "host", (int)p->host, "guest",
+	    (int)p->guest);
+
+	if (p->proto == IPPROTO_UDP)
+		(void)json_object_set_new(o, "proto", json_string("udp"));
+	if (p->addr != 0)
+		(void)json_object_set_new(o, "address",
+		    p->addr == NET_ADDR_ANY ? json_string("0.0.0.0") :
+					      addr_or_null(p->addr));
+	return o;
+}
+
 static json_t *
 shape_ports(const struct net_port *p, unsigned n)
 {
-	json_t *list = json_array(), *o;
+	json_t *list = json_array();
 	unsigned i;
 
-	for (i = 0; i < n; i++) {
-		o = json_pack("{s:i,s:i}", "host", (int)p[i].host, "guest",
-		    (int)p[i].guest);
-		if (p[i].proto == IPPROTO_UDP)
-			(void)json_object_set_new(o, "proto",
-			    json_string("udp"));
-		if (p[i].addr != 0)
-			(void)json_object_set_new(o, "address",
-			    p[i].addr == NET_ADDR_ANY ?
-				json_string("0.0.0.0") :
-				addr_or_null(p[i].addr));
-		(void)json_array_append_new(list, o);
-	}
+	for (i = 0; i < n; i++)
+		(void)json_array_append_new(list, shape_port_one(&p[i]));
 	return list;
 }
 
@@ -146,32 +149,33 @@ shape_vm(const struct cl_vm *vm)
 	    "address", addr_or_null(vm->vm_addr));
 }
 
+json_t *
+shape_allow_one(const struct net_allow *a)
+{
+	const char *proto = a->proto == IPPROTO_TCP ? "tcp" :
+	    a->proto == IPPROTO_UDP		     ? "udp" :
+	    a->proto == IPPROTO_ICMP		     ? "icmp" :
+						       "any";
+	json_t *ports = json_null();
+
+	if (a->port_lo != 0 && a->port_lo == a->port_hi)
+		ports = json_sprintf("%u", a->port_lo);
+	else if (a->port_lo != 0)
+		ports = json_sprintf("%u-%u", a->port_lo, a->port_hi);
+	return json_pack("{s:s,s:o,s:o}", "proto", proto, "cidr",
+	    json_sprintf("%u.%u.%u.%u/%u", a->addr >> 24, a->addr >> 16 & 255,
+		a->addr >> 8 & 255, a->addr & 255, a->prefix),
+	    "ports", ports);
+}
+
 static json_t *
 shape_allow(const struct net_allow *a, unsigned n)
 {
-	json_t *list = json_array(), *ports;
-	const char *proto;
+	json_t *list = json_array();
 	unsigned i;
 
-	for (i = 0; i < n; i++) {
-		proto = a[i].proto == IPPROTO_TCP ? "tcp" :
-		    a[i].proto == IPPROTO_UDP	  ? "udp" :
-		    a[i].proto == IPPROTO_ICMP	  ? "icmp" :
-						    "any";
-		if (a[i].port_lo == 0)
-			ports = json_null();
-		else if (a[i].port_lo == a[i].port_hi)
-			ports = json_sprintf("%u", a[i].port_lo);
-		else
-			ports = json_sprintf("%u-%u", a[i].port_lo,
-			    a[i].port_hi);
-		(void)json_array_append_new(list,
-		    json_pack("{s:s,s:o,s:o}", "proto", proto, "cidr",
-			json_sprintf("%u.%u.%u.%u/%u", a[i].addr >> 24,
-			    a[i].addr >> 16 & 255, a[i].addr >> 8 & 255,
-			    a[i].addr & 255, a[i].prefix),
-			"ports", ports));
-	}
+	for (i = 0; i < n; i++)
+		(void)json_array_append_new(list, shape_allow_one(&a[i]));
 	return list;
 }
 

@@ -14,6 +14,9 @@ int shape_vm_ok(const struct cl_vm *vm);
 /* New references, NULL when memory is out. */
 json_t *shape_status(const struct cl_vm *vm);
 json_t *shape_vm(const struct cl_vm *vm);
+/* {"host","guest"} alone for a usual port; the rest where it says more. */
+json_t *shape_port_one(const struct net_port *p);
+json_t *shape_allow_one(const struct net_allow *a);
 json_t *shape_network(const struct cl_vm *vm, const struct req_net_up *up);
 
 json_t *shape_event(const struct cl_event *v);
