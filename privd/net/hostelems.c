@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs in privd-net; writes into memory only. Names and addresses are
- * computed from the slot; ports were checked by ports.c.
+ * Runs in privd-net. Names and addresses are computed from the slot; ports
+ * were checked by ports.c.
  */
 #include <arpa/inet.h>
 #include <string.h>
+#include <linux/netfilter/nfnetlink.h>
 
 #include "privd/net/hostrules.h"
 
@@ -26,35 +27,101 @@ struct pub_data {
 	uint16_t port, pad;
 };
 
+/* The map's name, the key in it (*klen bytes at *key, inside k) and what it
+ * leads to. */
+static const char *
+port_elem(const struct held_port *p, uint32_t vm_addr, struct pubaddr_key *k,
+    const void **key, size_t *klen, struct pub_data *d)
+{
+	memset(k, 0, sizeof(*k));
+	memset(d, 0, sizeof(*d));
+	k->addr = htonl(p->addr);
+	k->k.proto = p->proto;
+	k->k.port = htons(p->host);
+	d->addr = htonl(vm_addr);
+	d->port = htons(p->guest);
+	if (p->addr == INADDR_ANY) {
+		*key = &k->k;
+		*klen = sizeof(k->k);
+		return "pub";
+	}
+	*key = k;
+	*klen = sizeof(*k);
+	return "pubaddr";
+}
+
 void
 hostelem(struct nft *t, const struct sysconf *c, uint32_t slot,
     const struct held_port *ports, unsigned i, int del)
 {
-	uint32_t addr = htonl(slot_addr_vm(c, slot));
-	const struct held_port *p;
+	uint32_t addr = slot_addr_vm(c, slot);
 	struct pubaddr_key k;
 	struct pub_data d;
 	struct vm_key v;
+	const char *map;
+	const void *key;
+	size_t klen;
 
 	if (i == 0) {
 		memset(&v, 0, sizeof(v));
 		slot_ifname(c, slot, v.ifname);
-		v.addr = addr;
+		v.addr = htonl(addr);
 		nft_elem(t, "vm", del, &v, sizeof(v), NULL, 0);
 		return;
 	}
-	p = &ports[i - 1];
-	memset(&k, 0, sizeof(k));
-	memset(&d, 0, sizeof(d));
-	k.addr = htonl(p->addr);
-	k.k.proto = p->proto;
-	k.k.port = htons(p->host);
-	d.addr = addr;
-	d.port = htons(p->guest);
-	if (p->addr == INADDR_ANY)
-		nft_elem(t, "pub", del, &k.k, sizeof(k.k), &d, sizeof(d));
-	else
-		nft_elem(t, "pubaddr", del, &k, sizeof(k), &d, sizeof(d));
+	map = port_elem(&ports[i - 1], addr, &k, &key, &klen, &d);
+	nft_elem(t, map, del, key, klen, &d, sizeof(d));
+}
+
+struct sought {
+	struct pub_data want;
+	int found;
+};
+
+static int
+compare(const struct nlmsghdr *h, void *arg)
+{
+	static const uint16_t path[] = { NFTA_SET_ELEM_LIST_ELEMENTS,
+		NFTA_LIST_ELEM, NFTA_SET_ELEM_DATA, NFTA_DATA_VALUE };
+	struct sought *s = arg;
+	const struct nlattr *a;
+	size_t left;
+	unsigned i;
+
+	if (h->nlmsg_type !=
+	    (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
+		return 0;
+	a = nlm_attrs(h, sizeof(struct nfgenmsg), &left);
+	for (i = 0; i < sizeof(path) / sizeof(path[0]); i++) {
+		if (i > 0)
+			a = nlm_inside(a, &left);
+		a = nlm_find(a, left, path[i]);
+		if (a == NULL)
+			return 0;
+	}
+	s->found = nlm_len(a) == sizeof(s->want) &&
+	    memcmp(nlm_data(a), &s->want, sizeof(s->want)) == 0;
+	return 0;
+}
+
+int
+hostelem_there(struct net *n, uint32_t slot, const struct held_port *p)
+{
+	_Alignas(8) unsigned char buf[2 * NL_MSG_MAX];
+	struct sought s = { .found = 0 };
+	struct pubaddr_key k;
+	const char *map;
+	const void *key;
+	struct nft t;
+	size_t klen;
+
+	map = port_elem(p, slot_addr_vm(n->c, slot), &k, &key, &klen,
+	    &s.want);
+	memset(&t, 0, sizeof(t));
+	nl_begin(&t.b, &n->nft, buf, sizeof(buf));
+	nft_use(&t, NFPROTO_IPV4, n->c->instance);
+	nft_elem_get(&t, map, key, klen);
+	return nl_dump(&t.b, compare, &s) == 0 && s.found;
 }
 
 void

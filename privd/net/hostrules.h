@@ -21,5 +21,8 @@ void hostelems(struct nft *t, const struct sysconf *c, uint32_t slot,
 /* Element i alone: 0 the VM, 1.. the ports. */
 void hostelem(struct nft *t, const struct sysconf *c, uint32_t slot,
     const struct held_port *ports, unsigned i, int del);
+/* Does the kernel's table, of this net or the one before, lead this port to
+ * that slot's VM? 1 or 0 (also when it cannot be asked). */
+int hostelem_there(struct net *n, uint32_t slot, const struct held_port *p);
 
 #endif

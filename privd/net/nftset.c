@@ -97,18 +97,16 @@ elem_data(struct nft *t, uint16_t type, const void *raw, size_t len)
 	nlm_nest_end(t->b.h, a);
 }
 
-void
-nft_elem(struct nft *t, const char *set, int del, const void *key,
-    size_t klen, const void *data, size_t dlen)
+static void
+elem(struct nft *t, const char *set, uint16_t type, uint16_t flags,
+    const void *key, size_t klen, const void *data, size_t dlen)
 {
 	struct nfgenmsg g = { .nfgen_family = t->family,
 		.version = NFNETLINK_V0 };
 	struct nlattr *list, *e;
 
-	nl_msg(&t->b,
-	    NFNL_SUBSYS_NFTABLES << 8 |
-		(del ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM),
-	    del ? 0 : NLM_F_CREATE, &g, sizeof(g));
+	nl_msg(&t->b, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags,
+	    &g, sizeof(g));
 	nlm_put_strz(t->b.h, NFTA_SET_ELEM_LIST_TABLE, t->table);
 	nlm_put_strz(t->b.h, NFTA_SET_ELEM_LIST_SET, set);
 	list = nlm_nest(t->b.h, NFTA_SET_ELEM_LIST_ELEMENTS);
@@ -119,6 +117,20 @@ nft_elem(struct nft *t, const char *set, int del, const void *key,
 	nlm_nest_end(t->b.h, e);
 	nlm_nest_end(t->b.h, list);
 	nl_end(&t->b);
+}
+
+void
+nft_elem(struct nft *t, const char *set, int del, const void *key,
+    size_t klen, const void *data, size_t dlen)
+{
+	elem(t, set, del ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM,
+	    del ? 0 : NLM_F_CREATE, key, klen, data, dlen);
+}
+
+void
+nft_elem_get(struct nft *t, const char *set, const void *key, size_t klen)
+{
+	elem(t, set, NFT_MSG_GETSETELEM, NLM_F_ACK, key, klen, NULL, 0);
 }
 
 void

@@ -24,6 +24,10 @@ void nft_set(struct nft *t, const struct nft_set *s);
 void nft_elem(struct nft *t, const char *set, int del, const void *key,
     size_t klen, const void *data, size_t dlen);
 
+/* Ask for one; no transaction: the message stands alone, for nl_dump(). */
+void nft_elem_get(struct nft *t, const char *set, const void *key,
+    size_t klen);
+
 void nft_lookup(struct nft *t, const char *set, int inverted);
 void nft_map(struct nft *t, const char *map);	/* register 1 to 1 */
 /* Destination from register 1 and port from the second 32-bit register. */

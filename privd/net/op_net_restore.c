@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Runs in privd-net after a start, asked by front: what its ledger holds of a
- * VM that lives on. The request was judged when the VM was started; only what
- * net's own tables rely on is checked again, because an operator who lowers a
- * grant does not mean to cut running VMs.
+ * VM that lives on. What is in force in the kernel is kept, because an operator
+ * who lowers a grant does not mean to cut running VMs; what is not is judged
+ * anew: the ledger may hold what net refused, and front is not believed.
  */
 #include <errno.h>
 #include <netinet/in.h>
@@ -57,5 +57,5 @@ op_net_restore(struct net *n, struct wire_msg *m,
 	v->networked = 1;
 	if (vmnet_keep_allow(v, &rq) < 0)
 		return err_step(e, STEP_ALLOW, errno, "no memory");
-	return ports_hold_again(n, v, &rq, e);
+	return ports_hold_again(n, v, m->h.slot, &rq, e);
 }

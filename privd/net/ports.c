@@ -15,6 +15,7 @@
 #include "common/log.h"
 #include "policy/steps.h"
 #include "privd/net/hostport.h"
+#include "privd/net/hostrules.h"
 #include "privd/net/ports.h"
 
 #define PORT_UNPRIVILEGED 1024
@@ -119,11 +120,12 @@ ports_check_change(const struct sysconf *c, uint32_t owner,
 
 	if (rq->nports > NET_PORTS_MAX)
 		return err_field(e, "ports", EBADMSG, "too many ports");
+	/* first, for op_net_restore.c goes on where only policy forbids */
+	for (i = 0; i < rq->nports; i++)
+		p[i].addr = resolve(o, p[i].addr);
 	if (rq->nports > o->ports)
 		return err_field(e, "ports", EACCES,
 		    "%u ports are more than your %u", rq->nports, o->ports);
-	for (i = 0; i < rq->nports; i++)
-		p[i].addr = resolve(o, p[i].addr);
 	for (i = 0; i < rq->nports; i++) {
 		*bad = (uint8_t)(1 + i);
 		if (one_port(c, o, &p[i], e) < 0 &&
@@ -341,9 +343,30 @@ ports_hold(struct net *n, struct vmnet *v, const struct req_net_up *rq,
 	return 0;
 }
 
+/* A port that the record names and that was not in force, is asked for anew:
+ * net may have refused it, or the record is not what was asked. */
+static int
+again(struct net *n, const struct vmnet *v, uint32_t slot,
+    struct net_port *from, struct held_port *p)
+{
+	int was = hostelem_there(n, slot, p);
+	struct err e;
+
+	if (!was && one_port(n->c, sysconf_owner(n->c, v->owner), from,
+		&e) < 0) {
+		log_warn("host port %u: stays closed: %s", p->host, e.msg);
+		return 0;
+	}
+	if (port_hold(n, p) == 0)
+		return 1;
+	log_warn("host port %u: %s: %s", p->host,
+	    was ? "not reserved any more" : "stays closed", strerror(errno));
+	return was;
+}
+
 int
-ports_hold_again(struct net *n, struct vmnet *v, const struct req_net_up *rq,
-    struct err *e)
+ports_hold_again(struct net *n, struct vmnet *v, uint32_t slot,
+    struct req_net_up *rq, struct err *e)
 {
 	struct held_port *p;
 	unsigned i;
@@ -356,10 +379,8 @@ ports_hold_again(struct net *n, struct vmnet *v, const struct req_net_up *rq,
 			log_warn("host port %u: another VM has it", p->host);
 			continue;
 		}
-		if (port_hold(n, p) < 0)
-			log_warn("host port %u: not reserved any more: %s",
-			    p->host, strerror(errno));
-		v->nports++;
+		if (again(n, v, slot, &rq->ports[i], p))
+			v->nports++;
 	}
 	return 0;
 }

@@ -39,9 +39,11 @@ int ports_hold(struct net *n, struct vmnet *v, const struct req_net_up *rq,
 
 /* After a restart: a port that another program took meanwhile stays the
  * VM's (its packets went there before and still do) but is logged; one that
- * another VM has is dropped and logged. -1 only without memory. */
-int ports_hold_again(struct net *n, struct vmnet *v,
-    const struct req_net_up *rq, struct err *e);
+ * another VM has is dropped and logged, and so is one that the kernel's table
+ * does not lead to slot's VM and that is not granted or not free. -1 only
+ * without memory. */
+int ports_hold_again(struct net *n, struct vmnet *v, uint32_t slot,
+    struct req_net_up *rq, struct err *e);
 
 /* One port: as asked for, not reserved; its reservation (0, or -1 with
  * errno); the words for a failed one (-1). */

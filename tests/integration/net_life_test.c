@@ -131,6 +131,46 @@ NH_CASE(restart, "packets pass while net is dead, and after it came back")
 	ATF_CHECK(!lab_reaches(tap, LAB_ALLOWED, 53, sock, NEVER));
 }
 
+static int
+published(const char *what)
+{
+	char buf[8192];
+
+	ATF_REQUIRE_EQ(0, lab_output(-1, buf, sizeof(buf),
+	    "nft list map ip pnt pub; nft list map ip pnt pubaddr"));
+	return strstr(buf, what) != NULL;
+}
+
+NH_CASE(forged, "a record of ports that were never in force opens none")
+{
+	struct nh_vm v, lie;
+	int taken;
+
+	nh_setup_run(&h, tc);
+	nh_vm(&v, 3, 77);
+	nh_port(&v, 0, 8081, 81, IPPROTO_UDP);
+	ATF_CHECK(nh_start(&h, &v) >= 0);
+	ATF_CHECK(published("127.0.0.1 . udp . 8081 : "));
+	nh_kill(&h);
+	/* the operator lowers every grant meanwhile: what runs goes on */
+	h.conf.fallback.port_lo = 9000;
+	h.conf.fallback.ports = 1;
+	nh_run(&h);
+	taken = lab_udp(h.lab.host, 0x7f000001, 9001);
+	lie = v;
+	nh_port(&lie, 0, 22, 81, IPPROTO_TCP);		   /* not granted */
+	nh_port(&lie, NET_ADDR_ANY, 9002, 81, IPPROTO_TCP); /* nor this */
+	nh_port(&lie, 0, 9001, 81, IPPROTO_UDP);	   /* somebody's */
+	nh_port(&lie, 0, 9003, 81, IPPROTO_UDP);	   /* granted, free */
+	ATF_CHECK_EQ(0, nh_restore(&h, &lie));
+	nh_commit(&h);
+	ATF_CHECK(published("127.0.0.1 . udp . 8081 : "));
+	ATF_CHECK(published("127.0.0.1 . udp . 9003 : "));
+	ATF_CHECK(!published(" 22 : ") && !published("tcp"));
+	ATF_CHECK(!published("9001"));
+	(void)close(taken);
+}
+
 /* What an operator would compare. */
 #define SNAPSHOT "ip -o link | sed 's/.*: \\(.*\\): <.*/\\1/' | sort;" \
 	"ip -o addr; ip route show table all; nft list ruleset;" \
@@ -237,6 +277,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, none);
 	ATF_TP_ADD_TC(tp, restart);
 	ATF_TP_ADD_TC(tp, down);
+	ATF_TP_ADD_TC(tp, forged);
 	ATF_TP_ADD_TC(tp, timing);
 	return atf_no_error();
 }
