@@ -17,7 +17,7 @@ enum role_id {
 #undef ROLE
 	ROLE_END
 };
-#define ROLE_DIRS 2
+#define ROLE_DIRS 3
 struct role_place {	/* what a role sees of the file system */
 	uint8_t empty_root;	/* chrooted into an empty one */
 	uint8_t landlock, must;	/* only dir[] by Landlock; refuses without */

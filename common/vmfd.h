@@ -8,6 +8,7 @@
 #define COMMON_VMFD_H
 
 #define CHANNELS_MAX 8	/* guest channel ports of a VM */
+#define CONSOLES_MAX 4	/* attached to its console at a time */
 
 /* vmsup. argv: "vmsup", decimal uid of ctld, decimal enum vmm_kind, decimal
  * number of channels. */

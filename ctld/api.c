@@ -56,6 +56,8 @@ static int (*const handlers[CLIENTOP_END])(struct ticket *,
 static void
 ticket_free(struct ticket *t)
 {
+	if (t->attach != NULL)
+		attach_cancel(t->attach);
 	if (t->among != NULL)
 		TAILQ_REMOVE(t->among, t, of_list);
 	TAILQ_REMOVE(&t->conn->tickets, t, of_conn);

@@ -13,6 +13,7 @@
 #include "common/err.h"
 #include "policy/clientops.h"
 
+struct attach;
 struct ctld;
 struct conn;
 struct vm;
@@ -26,6 +27,7 @@ struct ticket {
 	struct vm *starting;	/* whose start it is, or NULL */
 	uint64_t after;		/* EVENTS: the last one that it knows */
 	char name[64];		/* the VM that it is about, as far as known */
+	struct attach *attach;	/* its stream on the way, or NULL */
 	struct wire_hdr h;
 	uint32_t uid;		/* of the client's socket, by the kernel */
 	int admin;
@@ -52,6 +54,9 @@ void tickets_ok(struct tickets *list);
 void tickets_fault(struct tickets *list, const struct rep_cl *why);
 /* The client's own accepted socket: ours to lend, not to close. */
 int ticket_sock(const struct ticket *t);
+
+/* The client is gone: so is the stream that it asked for. */
+void attach_cancel(struct attach *a);
 
 /* Is the reference well-formed? Asked before ticket_vm(). */
 int ticket_ref_ok(const struct cl_ref *ref);

@@ -171,7 +171,7 @@ boot_wellformed(const struct clreq_boot *b)
 		0 &&
 	    b->nvolumes <= CL_VOLUMES_MAX && b->volumes_ro >> b->nvolumes ==
 		0 &&
-	    b->ready <= READY_CONSOLE &&
+	    b->ready <= READY_AGENT &&
 	    wire_str_ok(b->ready_text, sizeof(b->ready_text));
 }
 
@@ -197,6 +197,7 @@ boot_spec(const struct ticket *t, const struct vm *vm,
 	if (b->ready != READY_NONE) {
 		s->ready = b->ready;
 		memcpy(s->ready_text, b->ready_text, sizeof(s->ready_text));
+		spec_agent(s);
 	}
 	s->ready_timeout_ms = b->ready_timeout_ms;
 	if (spec_check(&t->ctld->conf, s, &e) < 0) {

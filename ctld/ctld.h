@@ -31,6 +31,7 @@ struct ctld {
 	int mounts;		 /* /proc/self/mountinfo */
 	int wild[WILD_MAX];	 /* descriptors that may never be closed */
 	unsigned nwild;
+	int channel_dir;	 /* its own, 0711 */
 	char boot_id[40];	 /* tells this boot's slots from older ones */
 };
 

@@ -46,7 +46,8 @@ boot_id(struct ctld *c)
 static void
 confine(struct ctld *c)
 {
-	const int dirs[ROLE_DIRS] = { c->state_dir, c->run_dir };
+	const int dirs[ROLE_DIRS] = { c->state_dir, c->run_dir,
+		c->channel_dir };
 
 	role_confine(ROLE_CTLD, dirs);
 	role_seal(RFD_FILTER);
@@ -86,6 +87,7 @@ prepare(struct ctld *c)
 		fatal("/proc/self/mountinfo");
 	c->state_dir = CTLD_FD_STATE;
 	c->run_dir = CTLD_FD_RUN;
+	c->channel_dir = CTLD_FD_CHANNEL;
 	/* supervisors' sockets are named relative to it */
 	if (fchdir(c->run_dir) < 0)
 		fatal("run directory");

@@ -61,6 +61,7 @@ spec_wellformed(const struct clreq_start *s)
 	    wire_str_ok(s->rootfs_path, sizeof(s->rootfs_path)) &&
 	    wire_str_ok(s->initrd_path, sizeof(s->initrd_path)) &&
 	    (s->flags & ~FLAGS_ALL) == 0 && s->nvolumes <= CL_VOLUMES_MAX &&
+	    s->nchannels <= CHANNELS_MAX && s->zero == 0 &&
 	    net_wellformed(&s->net_up);
 	for (i = 0; ok && i < CL_VOLUMES_MAX; i++)
 		ok = wire_str_ok(s->volumes[i].guest,
@@ -127,12 +128,56 @@ sizes(const struct sysconf *c, const struct clreq_start *s, struct err *e)
 }
 
 static int
+has_channel(const struct clreq_start *s, uint32_t port, unsigned n)
+{
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		if (s->channels[i] == port)
+			return 1;
+	return 0;
+}
+
+void
+spec_agent(struct clreq_start *s)
+{
+	if (s->ready == READY_AGENT && s->nchannels < CHANNELS_MAX &&
+	    !has_channel(s, CHANNEL_AGENT, s->nchannels))
+		s->channels[s->nchannels++] = CHANNEL_AGENT;
+}
+
+static int
+channels(const struct sysconf *c, const struct clreq_start *s, struct err *e)
+{
+	unsigned i;
+
+	if (s->nchannels > 0 && (c->compose & COMPOSE_VSOCK) == 0)
+		return err_field(e, "channel_ports", ENOTSUP, "the operator "
+		    "turned guest channels off; leave channel_ports out");
+	for (i = 0; i < s->nchannels; i++) {
+		if (s->channels[i] == 0)
+			return err_field(e, "channel_ports", EINVAL,
+			    "channel port 0: use 1 to 65535");
+		if (has_channel(s, s->channels[i], i))
+			return err_field(e, "channel_ports", EINVAL,
+			    "channel port %u is declared twice; say it once",
+			    (unsigned)s->channels[i]);
+	}
+	if (s->ready == READY_AGENT &&
+	    !has_channel(s, CHANNEL_AGENT, s->nchannels))
+		return err_field(e, "ready", EINVAL, "ready: agent opens "
+		    "channel port %u; declare it", CHANNEL_AGENT);
+	return 0;
+}
+
+static int
 ready(const struct clreq_start *s, struct err *e)
 {
-	if (s->ready > READY_CONSOLE ||
+	if (s->ready > READY_AGENT ||
 	    (s->ready == READY_CONSOLE) != (s->ready_text[0] != '\0'))
 		return err_field(e, "ready", EINVAL,
-		    "ready: use console:TEXT with 1 to 63 bytes of text");
+		    "ready: use agent, or console:TEXT with 1 to 63 bytes of "
+		    "text");
 	if (s->ready_timeout_ms > READY_MAX_MS)
 		return err_field(e, "timeout_ms", EINVAL,
 		    "timeout_ms is %u; use at most %u", s->ready_timeout_ms,
@@ -251,7 +296,8 @@ spec_check(const struct sysconf *c, const struct clreq_start *s,
 	    text("profile", s->profile, e) < 0 ||
 	    text("revision_hash", s->revision, e) < 0 ||
 	    text("flake_ref", s->flake_ref, e) < 0 || ready(s, e) < 0 ||
-	    spec_net(c, s, e) < 0 || volumes(s, e) < 0)
+	    spec_net(c, s, e) < 0 || volumes(s, e) < 0 ||
+	    channels(c, s, e) < 0)
 		return -1;
 	if ((s->flags & (CL_HAS_ROOTFS | CL_ROOTFS_RO)) == CL_ROOTFS_RO)
 		return err_field(e, "rootfs_path", EINVAL,

@@ -14,6 +14,8 @@ int spec_check(const struct sysconf *c, const struct clreq_start *s,
 /* Mode, ports and allow list alone. */
 int spec_net(const struct sysconf *c, const struct clreq_start *s,
     struct err *e);
+/* READY_AGENT declares its channel port, if it is not and there is room. */
+void spec_agent(struct clreq_start *s);
 /* Strings NUL-terminated with zeros after, counts within their arrays, zeros
  * zero: what no honest client process gets wrong. -1 with EBADMSG. */
 int spec_wellformed(const struct clreq_start *s);

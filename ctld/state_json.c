@@ -138,6 +138,21 @@ array_dump(const struct field *f, size_t nf, const void *base, size_t size,
 	return a;
 }
 
+static json_t *
+channels_dump(const struct clreq_start *s)
+{
+	json_t *a = json_array();
+	unsigned i;
+
+	for (i = 0; i < s->nchannels && a != NULL; i++)
+		if (json_array_append_new(a, json_integer(s->channels[i])) <
+		    0) {
+			json_decref(a);
+			a = NULL;
+		}
+	return a;
+}
+
 char *
 record_dump(const struct record *r)
 {
@@ -158,6 +173,8 @@ record_dump(const struct record *r)
 		    u->nallow)) |
 		json_object_set_new(o, "format",
 		    json_integer(STATE_FORMAT))) == 0 &&
+	    (r->spec.nchannels == 0 || json_object_set_new(s, "channels",
+		channels_dump(&r->spec)) == 0) &&
 	    json_object_set(o, "spec", s) == 0)
 		text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
 	json_decref(s);
@@ -264,13 +281,33 @@ array_parse(const struct field *f, size_t nf, const json_t *a, void *base,
 	return (ssize_t)n;
 }
 
+/* Records of VMs without channels, and older ones, have no such member. */
+static int
+channels_parse(const json_t *a, struct clreq_start *s, struct err *e)
+{
+	size_t i, n = json_array_size(a);
+	int64_t port;
+
+	if (!json_is_array(a) || n > CHANNELS_MAX)
+		return err_set(e, EINVAL, "channels: bad value");
+	for (i = 0; i < n; i++) {
+		if (integer(json_array_get(a, i), 1, UINT16_MAX, &port) < 0)
+			return err_set(e, EINVAL, "channels: bad value");
+		s->channels[i] = (uint16_t)port;
+	}
+	s->nchannels = (uint32_t)n;
+	return 0;
+}
+
 static int
 spec_parse(const json_t *o, struct clreq_start *s, struct err *e)
 {
+	const json_t *ch = json_object_get(o, "channels");
 	struct req_net_up *u = &s->net_up;
 	ssize_t nv, np, na;
 
-	if (object_parse(spec_fields, N(spec_fields), 3, o, s, e) < 0)
+	if (object_parse(spec_fields, N(spec_fields), 3 + (ch != NULL), o, s,
+		e) < 0 || (ch != NULL && channels_parse(ch, s, e) < 0))
 		return -1;
 	nv = array_parse(volume_fields, N(volume_fields),
 	    json_object_get(o, "volumes"), s->volumes, sizeof(s->volumes[0]),

@@ -12,6 +12,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 #include <bsd/string.h>
+#include <bsd/sys/queue.h>
 #include <event2/event.h>
 
 #include "common/fdutil.h"
@@ -23,6 +24,13 @@
 #define QUEUE_MAX 32u
 #define RETRY_MS 20
 #define RETRY_MAX_MS 1000
+
+struct sup_ask {
+	TAILQ_ENTRY(sup_ask) next;
+	uint32_t seq;
+	sup_done *fn;		/* NULL: forgotten */
+	void *arg;
+};
 
 struct sup {
 	struct ctld *ctld;
@@ -36,6 +44,8 @@ struct sup {
 	struct supreq_state held; /* an end that waits for the rings */
 	int retry_ms;
 	uint32_t seq;
+	uint32_t version;	/* of HELLO's answer; 0: not yet */
+	TAILQ_HEAD(, sup_ask) asks;
 };
 
 static void
@@ -89,7 +99,8 @@ sup_listen(const struct vm_handle *h)
 }
 
 static int
-sup_say(struct sup *s, uint16_t op, const void *body)
+sup_send(struct sup *s, uint16_t op, const void *body, const int *fds,
+    unsigned nfds)
 {
 	struct wire_hdr h = { .type = op };
 
@@ -98,7 +109,61 @@ sup_say(struct sup *s, uint16_t op, const void *body)
 		return -1;
 	}
 	h.seq = ++s->seq;
-	return link_send(s->link, &h, body, supop_row(op)->req_len, NULL, 0);
+	return link_send(s->link, &h, body, supop_row(op)->req_len, fds, nfds);
+}
+
+static int
+sup_say(struct sup *s, uint16_t op, const void *body)
+{
+	return sup_send(s, op, body, NULL, 0);
+}
+
+static void
+ask_end(struct sup *s, struct sup_ask *a, int code)
+{
+	TAILQ_REMOVE(&s->asks, a, next);
+	if (a->fn != NULL)
+		a->fn(a->arg, code);
+	free(a);
+}
+
+static void
+ask_end_all(struct sup *s)
+{
+	struct sup_ask *a;
+
+	while ((a = TAILQ_FIRST(&s->asks)) != NULL)
+		ask_end(s, a, EPIPE);
+}
+
+void
+sup_forget(struct sup_ask *a)
+{
+	if (a != NULL)
+		a->fn = NULL;
+}
+
+struct sup_ask *
+sup_request(struct sup *s, uint16_t op, const void *body, int fd,
+    sup_done *fn, void *arg)
+{
+	struct sup_ask *a;
+
+	if (s->link != NULL && s->version < 2) {
+		errno = s->version == 0 ? EAGAIN : EOPNOTSUPP;
+		return NULL;
+	}
+	if ((a = calloc(1, sizeof(*a))) == NULL)
+		return NULL;
+	if (sup_send(s, op, body, &fd, 1) < 0) {
+		free(a);
+		return NULL;
+	}
+	a->seq = s->seq;
+	a->fn = fn;
+	a->arg = arg;
+	TAILQ_INSERT_TAIL(&s->asks, a, next);
+	return a;
 }
 
 int
@@ -151,6 +216,20 @@ sup_ready(struct sup *s, const char *text)
 	return sup_say(s, SUPOP_READY, &r);
 }
 
+int
+sup_channels(struct sup *s, const struct supreq_channels *q)
+{
+	return sup_say(s, SUPOP_CHANNELS, q);
+}
+
+int
+sup_ready_port(struct sup *s, uint32_t port)
+{
+	struct supreq_ready_port r = { .port = port };
+
+	return sup_say(s, SUPOP_READY_PORT, &r);
+}
+
 static int
 state_ok(const struct supreq_state *st)
 {
@@ -180,6 +259,19 @@ tell_held(struct sup *s)
 		s->ops->state(s->arg, &st);
 }
 
+/* The answer to a sup_request(); others mean nothing. */
+static void
+on_asked(struct sup *s, uint32_t seq, int code)
+{
+	struct sup_ask *a;
+
+	TAILQ_FOREACH(a, &s->asks, next)
+		if (a->seq == seq) {
+			ask_end(s, a, code);
+			return;
+		}
+}
+
 static int
 on_reply(struct sup *s, struct wire_msg *m)
 {
@@ -192,6 +284,10 @@ on_reply(struct sup *s, struct wire_msg *m)
 	if (row == NULL || wire_check_reply(m, row) < 0)
 		return -1;
 	memcpy(&r, m->body, sizeof(r));
+	if (op == SUPOP_CONSOLE || op == SUPOP_CONNECT) {
+		on_asked(s, m->h.seq, r.code);
+		return 0;
+	}
 	if (r.code != 0) {
 		log_warn("vm=%u sup-op=%s err=%s", s->h.slot, row->name,
 		    strerror(r.code));
@@ -206,8 +302,10 @@ on_reply(struct sup *s, struct wire_msg *m)
 		memcpy(&hello, m->body, sizeof(hello));
 		st = (struct supreq_state){ hello.state, hello.end,
 			hello.wait_status, hello.ready };
-		if (hello.version > SUP_VERSION || !state_ok(&st))
+		if (hello.version == 0 ||
+		    hello.version > SUP_VERSION || !state_ok(&st))
 			return -1;
+		s->version = hello.version;
 		tell_state(s, &st);
 	} else if (op == SUPOP_RINGS && s->want_rings) {
 		s->ops->rings(s->arg, fd_steal(&m->fds[0]),
@@ -260,6 +358,8 @@ on_end(void *arg, const char *why)
 		log_warn("vm=%u vmsup: %s", s->h.slot, why);
 	link_free(s->link);
 	s->link = NULL;
+	s->version = 0;
+	ask_end_all(s);
 	retry_later(s);
 }
 
@@ -292,6 +392,7 @@ sup_connect(struct sup *s)
 		(void)strlcpy(r.text, s->text, sizeof(r.text));
 		(void)sup_say(s, SUPOP_READY, &r);
 	}
+	s->ops->greet(s->arg, s);
 }
 
 static void
@@ -310,6 +411,7 @@ sup_open(struct ctld *c, const struct vm_handle *h, int want_rings,
 
 	if (s == NULL)
 		return NULL;
+	TAILQ_INIT(&s->asks);
 	s->ctld = c;
 	s->ops = sops;
 	s->arg = arg;
@@ -338,6 +440,7 @@ sup_close(struct sup *s)
 {
 	if (s == NULL)
 		return;
+	ask_end_all(s);
 	link_free(s->link);
 	event_free(s->timer);
 	free(s);

@@ -22,6 +22,8 @@ struct sup_ops {
 	void (*rings)(void *arg, int console, int log);
 	/* PAUSE or RESUME was answered: 0 or an errno */
 	void (*answer)(void *arg, uint16_t op, int code);
+	/* just connected, HELLO is on its way: what else must be said */
+	void (*greet)(void *arg, struct sup *s);
 };
 
 /* A listening socket bound in the current directory, which is ctld's own; for
@@ -46,5 +48,18 @@ int sup_shutdown(struct sup *s);
 int sup_quit(struct sup *s);
 int sup_ack_exit(struct sup *s);
 int sup_ready(struct sup *s, const char *text);
+int sup_channels(struct sup *s, const struct supreq_channels *q);
+int sup_ready_port(struct sup *s, uint32_t port);
+
+/* Ask with a descriptor, which stays the caller's. fn is called once, from
+ * the event loop: with the answer's code, or EPIPE when there will be none.
+ * NULL: ENOTCONN, EAGAIN (not greeted yet), EOPNOTSUPP (an older supervisor),
+ * ENOMEM. */
+struct sup_ask;
+typedef void sup_done(void *arg, int code);
+struct sup_ask *sup_request(struct sup *s, uint16_t op, const void *body,
+    int fd, sup_done *fn, void *arg);
+/* fn will not be called. NULL is allowed. */
+void sup_forget(struct sup_ask *a);
 
 #endif

@@ -12,6 +12,7 @@
 
 #include "common/fdutil.h"
 #include "common/log.h"
+#include "ctld/channel.h"
 #include "ctld/ctld.h"
 #include "ctld/events.h"
 #include "ctld/fault.h"
@@ -185,7 +186,13 @@ on_answer(void *arg, uint16_t op, int code)
 	vm_pause_answer(arg, op, code);
 }
 
-const struct sup_ops vm_sup_ops = { on_state, on_rings, on_answer };
+static void
+on_greet(void *arg, struct sup *s)
+{
+	channel_greet(arg, s);
+}
+
+const struct sup_ops vm_sup_ops = { on_state, on_rings, on_answer, on_greet };
 
 static void rung_send(struct vm *vm);
 
@@ -315,6 +322,8 @@ settle(struct vm *vm)
 		vm->forget |= t->h.type == CLIENTOP_REMOVE;
 	if (vm->pub.slot != UINT32_MAX)
 		sup_unlink(&vm->h);
+	if (vm->spec.nchannels > 0)
+		channel_unlink(vm);
 	vm->pub.slot = UINT32_MAX;
 	vm->pub.vm_addr = vm->pub.host_addr = 0;
 	memset(&vm->h, 0, sizeof(vm->h));

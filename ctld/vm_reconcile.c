@@ -15,6 +15,7 @@
 
 #include "common/fdutil.h"
 #include "common/log.h"
+#include "ctld/channel.h"
 #include "ctld/ctld.h"
 #include "ctld/events.h"
 #include "ctld/state.h"
@@ -155,6 +156,7 @@ settle_all(struct reconcile *rc)
 	struct vm *vm, *next;
 
 	sweep_sockets(rc->ctld);
+	channel_sweep(rc->ctld);
 	rc->adopting = 1; /* ours, so that answers cannot finish too soon */
 	RB_FOREACH_SAFE(vm, vm_ids, &rc->ctld->vms->ids, next) {
 		if (vm->front_state == ST_RUNNING ||

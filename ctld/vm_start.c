@@ -13,6 +13,7 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "ctld/backend/backend.h"
+#include "ctld/channel.h"
 #include "ctld/ctld.h"
 #include "ctld/events.h"
 #include "ctld/fault.h"
@@ -31,7 +32,7 @@ struct start {
 	struct images images;
 	struct backend_plan plan;
 	int sock;		/* the client's: reserves, and stops again */
-	int listener;		/* vmsup's */
+	int listener, channel;	/* vmsup's */
 	unsigned waiting;	/* answers of front that are due */
 	unsigned image_at;	/* the next IMAGE answer is this one's */
 	int spawned;		/* or nobody knows */
@@ -51,6 +52,7 @@ start_free(struct vm *vm)
 	fd_close(&st->plan.argv_fd);
 	fd_close(&st->sock);
 	fd_close(&st->listener);
+	fd_close(&st->channel);
 	free(st);
 	vm->start = NULL;
 	vm->ctld->vms->starting--;
@@ -160,8 +162,14 @@ on_ready_late(struct vm *vm)
 {
 	struct rep_cl why;
 
-	fault_set(&why, CLE_TIMEOUT, "ready", "the guest runs but did not say "
-	    "\"%s\"; see postern logs %s", vm->spec.ready_text, vm->pub.name);
+	if (vm->spec.ready == READY_AGENT)
+		fault_set(&why, CLE_TIMEOUT, "ready", "the guest runs but its "
+		    "agent did not open channel port %u; see postern logs %s",
+		    CHANNEL_AGENT, vm->pub.name);
+	else
+		fault_set(&why, CLE_TIMEOUT, "ready", "the guest runs but did "
+		    "not say \"%s\"; see postern logs %s",
+		    vm->spec.ready_text, vm->pub.name);
 	start_answer(vm, &why);
 }
 
@@ -276,7 +284,7 @@ start_pipeline(struct vm *vm)
 	struct req_ns_make ns = { .mode = vm->spec.net };
 	struct start *st = vm->start;
 	struct priv *p = vm->ctld->priv;
-	int fds[4];
+	int fds[5];
 	unsigned i;
 
 	st->waiting = 4 + st->images.n;
@@ -291,13 +299,16 @@ start_pipeline(struct vm *vm)
 	fds[SPAWN_ARGV] = st->plan.argv_fd;
 	fds[SPAWN_CONSOLE] = vm->ring_console;
 	fds[SPAWN_LOG] = vm->ring_log;
-	priv_spawn(p, &vm->h, &st->plan.spawn, fds, 4, on_step, vm);
+	fds[SPAWN_CHANNEL] = st->channel;
+	priv_spawn(p, &vm->h, &st->plan.spawn, fds,
+	    st->plan.spawn.channels > 0 ? 5 : 4, on_step, vm);
 	/* they are on their way; only their names are still needed */
 	for (i = 0; i < st->images.n; i++) {
 		fd_close(&st->images.img[i].fds[0]);
 		fd_close(&st->images.img[i].fds[1]);
 	}
 	fd_close(&st->listener);
+	fd_close(&st->channel);
 	fd_close(&st->plan.argv_fd);
 }
 
@@ -331,7 +342,9 @@ on_reserve(void *arg, const struct priv_reply *r)
 	} else if (state_save(vm, 0) < 0) {
 		fault_host(&why, STEP_CTLD_STATE, errno, "state file");
 		start_fail(vm, &why);
-	} else if ((st->listener = sup_listen(&vm->h)) < 0) {
+	} else if ((st->listener = sup_listen(&vm->h)) < 0 ||
+	    (st->plan.spawn.channels > 0 &&
+	    (st->channel = channel_listen(vm)) < 0)) {
 		fault_host(&why, STEP_BOOT, errno, "supervisor's socket");
 		start_fail(vm, &why);
 	} else {
@@ -384,7 +397,7 @@ start_attach(struct vm *vm, struct ticket *t, struct images *im,
 	if (st == NULL)
 		return -1;
 	st->ticket = t;
-	st->sock = st->listener = -1;
+	st->sock = st->listener = st->channel = -1;
 	st->images = *im;
 	im->n = 0;
 	st->plan = *plan;

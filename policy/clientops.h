@@ -237,6 +237,20 @@ struct clreq_ports {
 };
 struct clrep_ports { struct rep_cl r; };
 
+/* ---- console, connect, channel */
+struct clreq_console { struct cl_ref ref; };
+struct clrep_console { struct rep_cl r; };
+struct clreq_connect { struct cl_ref ref; uint32_t port; uint32_t zero; };
+struct clrep_connect { struct rep_cl r; };
+struct clreq_channel { struct cl_ref ref; };
+struct clrep_channel {
+	struct rep_cl r;
+	uint32_t nports;
+	uint32_t zero;
+	uint16_t ports[CHANNELS_MAX];
+	char path[160];
+};
+
 enum clientop {
 	CLIENTOP_NONE = 0,
 #define CLIENTOP(NAME, name, may, i0, i1, o0, o1) CLIENTOP_##NAME,

@@ -60,6 +60,9 @@ int cmd_metrics(struct cli *c, int argc, char *argv[]);
 int cmd_policy(struct cli *c, int argc, char *argv[]);
 int cmd_firewall(struct cli *c, int argc, char *argv[]);
 int cmd_port(struct cli *c, int argc, char *argv[]);
+int cmd_console(struct cli *c, int argc, char *argv[]);
+int cmd_connect(struct cli *c, int argc, char *argv[]);
+int cmd_channel(struct cli *c, int argc, char *argv[]);
 int cmd_version(struct cli *c, int argc, char *argv[]);
 
 /* getopt_long(3) with the options every command has (--json, --socket,

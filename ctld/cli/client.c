@@ -201,7 +201,8 @@ option_of(const char *field, char *buf, size_t size)
 		{ "flake_ref", "--flake-ref" }, { "grace_ms", "--grace" },
 		{ "network", "--net" }, { "backend", "--backend" },
 		{ "timeout_ms", "--timeout" }, { "ready", "--ready" },
-		{ "lines", "-n" }, { "name", "NAME" },
+		{ "lines", "-n" }, { "name", "NAME" }, { "port", "PORT" },
+		{ "channel_ports", "--channel" },
 	};
 	size_t n = strcspn(field, "[."), i;
 
@@ -222,6 +223,27 @@ str(const json_t *params, const char *key)
 	const char *s = json_string_value(json_object_get(params, key));
 
 	return s != NULL ? s : "";
+}
+
+static void
+wrong_state(const char *state, char *buf, size_t size)
+{
+	static const struct { const char *state, *remedy; } t[] = {
+		{ "PortClosed", "the guest has not opened this port; is its "
+		  "agent running? see postern logs" },
+		{ "PortBusy", "somebody is connected to this port already; "
+		  "one at a time" },
+		{ "Stopped", "not in this state: Stopped; start it with "
+		  "postern start" },
+		{ "Failed", "not in this state: Failed; see postern status "
+		  "for the reason, start it with postern start" },
+	};
+	size_t i;
+
+	(void)snprintf(buf, size, "not in this state: %s", state);
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		if (strcmp(t[i].state, state) == 0)
+			(void)strlcpy(buf, t[i].remedy, size);
 }
 
 /* The sentence for people, without "postern start web: ". */
@@ -246,9 +268,9 @@ sentence(const char *error, const json_t *p, char *buf, size_t size)
 		    "reached; stop something, or ask the operator for more",
 		    str(p, "resource"), limit);
 	else if (strcmp(error, "WrongState") == 0)
-		(void)snprintf(buf, size, "not in this state: %s",
-		    str(p, "state")[0] != '\0' ? str(p, "state") :
-						 str(p, "reason"));
+		wrong_state(str(p, "state")[0] != '\0' ? str(p, "state") :
+						     str(p, "reason"),
+		    buf, size);
 	else if (strcmp(error, "MethodNotFound") == 0)
 		(void)snprintf(buf, size, "no such method; see postern call "
 		    "org.varlink.service.GetInterfaceDescription "

@@ -26,7 +26,8 @@ static const struct command commands[] = {
 	    "                              reaches nothing (repeatable)\n"
 	    "  --net nat|none   --backend auto|qemu|firecracker\n"
 	    "  --boot-args TEXT            the kernel's command line\n"
-	    "  --ready console:TEXT|tcp:GUESTPORT   wait for this too\n"
+	    "  --ready console:TEXT|tcp:GUESTPORT|agent   wait for this too\n"
+	    "  --channel PORT              for postern connect (repeatable)\n"
 	    "  --timeout S (60)  --grace S  --rm (remove when it ends)\n"
 	    "  --profile P --revision H --flake-ref R   kept for you\n"
 	    "  --spec FILE.json            all of it as JSON; flags win\n"
@@ -148,6 +149,22 @@ static const struct command commands[] = {
 	    "[ADDR:]HOST:GUEST[/udp]...\n"
 	    "a running VM's at once; a stopped one's at its next start\n"
 	    "example: postern port add web 8443:443\n" },
+	{ "console", cmd_console, "attach to a VM's console",
+	    "usage: postern console [--raw] NAME\n"
+	    "  ^] leaves; every other key goes to the guest\n"
+	    "  --raw  do not escape what is not text; a guest can then\n"
+	    "         control your terminal\n"
+	    "example: postern console web\n" },
+	{ "connect", cmd_connect, "standard input and output to a guest port",
+	    "usage: postern connect [--raw] [--linger S] NAME PORT\n"
+	    "  PORT        one that was declared: start --channel PORT\n"
+	    "  --raw       do not escape what goes to a terminal\n"
+	    "  --linger S  after the input's end wait so long for more (1)\n"
+	    "example: echo status | postern connect web 7\n" },
+	{ "channel", cmd_channel, "tell where programs reach the guest",
+	    "usage: postern channel NAME\n"
+	    "  connect to the socket, say \"CONNECT PORT\", read \"OK PORT\"\n"
+	    "example: postern channel web --json\n" },
 	{ "version", cmd_version, "print the version",
 	    "usage: postern version\n"
 	    "example: postern version --json\n" },

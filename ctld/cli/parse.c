@@ -81,6 +81,14 @@ parse_port(const char *s)
 }
 
 json_t *
+parse_channel(const char *s)
+{
+	json_int_t p;
+
+	return port(s, &p) == 0 ? json_integer(p) : NULL;
+}
+
+json_t *
 parse_allow(const char *s)
 {
 	char buf[64], *cidr, *ports;

@@ -11,9 +11,11 @@ int parse_seconds(const char *s, long long *ms);
 /* New references, or NULL when the text is no such thing.
  *	[ADDR:]HOST:GUEST[/tcp|/udp]
  *	PROTO:CIDR[:PORT[-PORT]]
- *	HOST:GUEST[:SIZE|:ro]	(the last two colons separate) */
+ *	HOST:GUEST[:SIZE|:ro]	(the last two colons separate)
+ *	PORT */
 json_t *parse_port(const char *s);
 json_t *parse_allow(const char *s);
 json_t *parse_volume(const char *s);
+json_t *parse_channel(const char *s);
 
 #endif

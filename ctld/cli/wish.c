@@ -16,7 +16,8 @@
 
 enum { KERNEL = OPT_FIRST, INITRD, ROOTFS, ROOTFS_RO, CPUS, MEMORY, ALLOW,
 	VOLUME, CONFIG_FILE, SECRET_FILE, BACKEND, NET, PROFILE, REVISION,
-	FLAKE_REF, RUNNER_DIR, BOOT_ARGS, SPEC, RM, READY, TIMEOUT, GRACE, RAW };
+	FLAKE_REF, RUNNER_DIR, BOOT_ARGS, SPEC, RM, READY, TIMEOUT, GRACE, RAW,
+	CHANNEL };
 
 static const struct option longs[] = {
 	{ "kernel", required_argument, NULL, KERNEL },
@@ -43,6 +44,7 @@ static const struct option longs[] = {
 	{ "timeout", required_argument, NULL, TIMEOUT },
 	{ "grace", required_argument, NULL, GRACE },
 	{ "raw", no_argument, NULL, RAW },
+	{ "channel", required_argument, NULL, CHANNEL },
 	{ NULL, 0, NULL, 0 },
 };
 
@@ -182,6 +184,9 @@ option(struct cli *c, struct wish *w, int opt)
 	case VOLUME:
 		return append(c, w, "volumes", parse_volume(optarg),
 		    "--volume", "HOST:GUEST[:SIZE], GUEST beginning with /");
+	case CHANNEL:
+		return append(c, w, "channel_ports", parse_channel(optarg),
+		    "--channel", "a port, 1 to 65535");
 	case CONFIG_FILE:
 		return add_file(c, w, "config_files", "--config-file", 0444);
 	case SECRET_FILE:

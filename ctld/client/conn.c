@@ -21,6 +21,7 @@ conn_init(struct conn *c, int sock, int wire)
 	memset(c, 0, sizeof(*c));
 	c->sock = sock;
 	c->wire = wire;
+	c->pass = -1;
 }
 
 /* Wait for the client's bytes until the deadline (-1: for ever). 1, 0, -1. */
@@ -134,6 +135,40 @@ conn_next(struct conn *c)
 }
 
 void
+conn_pass(struct conn *c, int fd)
+{
+	/* what is queued belongs to earlier messages */
+	conn_flush(c);
+	c->pass = fd;
+}
+
+/* One send(2), with the descriptor if there is one to go. */
+static ssize_t
+send_some(struct conn *c, const char *text, size_t n)
+{
+	union {
+		struct cmsghdr h;
+		char buf[CMSG_SPACE(sizeof(int))];
+	} ctl;
+	struct iovec iov = { (void *)(uintptr_t)text, n };
+	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
+		.msg_control = ctl.buf, .msg_controllen = sizeof(ctl.buf) };
+	ssize_t k;
+
+	if (c->pass < 0)
+		return send(c->sock, text, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+	memset(&ctl, 0, sizeof(ctl));
+	ctl.h.cmsg_level = SOL_SOCKET;
+	ctl.h.cmsg_type = SCM_RIGHTS;
+	ctl.h.cmsg_len = CMSG_LEN(sizeof(int));
+	memcpy(CMSG_DATA(&ctl.h), &c->pass, sizeof(int));
+	k = sendmsg(c->sock, &m, MSG_NOSIGNAL | MSG_DONTWAIT);
+	if (k > 0)
+		c->pass = -1;
+	return k;
+}
+
+void
 conn_flush(struct conn *c)
 {
 	struct pollfd p = { .fd = c->sock, .events = POLLOUT };
@@ -141,8 +176,7 @@ conn_flush(struct conn *c)
 	ssize_t k;
 
 	while (at < c->nout && !c->dead) {
-		k = send(c->sock, c->out + at, c->nout - at,
-		    MSG_NOSIGNAL | MSG_DONTWAIT);
+		k = send_some(c, c->out + at, c->nout - at);
 		if (k > 0) {
 			at += (size_t)k;
 		} else if (k < 0 && errno == EAGAIN) {

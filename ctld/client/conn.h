@@ -23,6 +23,7 @@ struct conn {
 	size_t n;		/* bytes of the message in `in` */
 	unsigned nfds;
 	int fds[CONN_FDS_MAX];	/* of this message; -1: taken */
+	int pass;		/* goes with the next byte sent, or -1 */
 	size_t nout;
 	char out[CONN_OUT];
 	char in[CONN_MESSAGE_MAX];
@@ -45,6 +46,9 @@ enum conn_end conn_next(struct conn *c);
  * failure (reader gone or stuck) c->dead is set and all is dropped. */
 void conn_put(struct conn *c, const char *text, size_t n);
 void conn_flush(struct conn *c);
+/* A descriptor (the caller's) to go with the message at hand; flushed by the
+ * caller before it is closed. */
+void conn_pass(struct conn *c, int fd);
 
 /* Wait at most ms for input on c->wire (fd -1: on nothing), or the end of
  * either peer: 1 input, 0 time is over, -1 an end. */

@@ -49,6 +49,9 @@ static const struct method {
 	{ IFACE "FirewallRemove", method_firewall_remove, 0 },
 	{ IFACE "PortAdd", method_port_add, 0 },
 	{ IFACE "PortRemove", method_port_remove, 0 },
+	{ IFACE "Console", method_console, 0 },
+	{ IFACE "Connect", method_connect, 0 },
+	{ IFACE "Channel", method_channel, 0 },
 	{ SERVICE "GetInfo", service_info, 0 },
 	{ SERVICE "GetInterfaceDescription", service_description, 0 },
 };

@@ -61,6 +61,7 @@ method_fn method_events, method_backends;
 method_fn method_policy, method_stats;
 method_fn method_firewall_show, method_firewall_set, method_firewall_add;
 method_fn method_firewall_remove, method_port_add, method_port_remove;
+method_fn method_console, method_connect, method_channel;
 method_fn service_info, service_description;
 
 /* Send one request and wait at most ms for its reply, which is then in s->m,

@@ -218,7 +218,8 @@ shape_spec_ok(const struct clreq_start *q)
 	    wire_str_ok(q->initrd_path, sizeof(q->initrd_path)) &&
 	    q->nvolumes <= CL_VOLUMES_MAX &&
 	    q->net_up.nports <= NET_PORTS_MAX &&
-	    q->net_up.nallow <= NET_ALLOW_MAX;
+	    q->net_up.nallow <= NET_ALLOW_MAX &&
+	    q->nchannels <= CHANNELS_MAX;
 
 	for (i = 0; ok && i < q->nvolumes; i++)
 		ok = wire_str_ok(q->volumes[i].guest,
@@ -243,16 +244,38 @@ shape_volumes(const struct clreq_start *q)
 }
 
 json_t *
+shape_channels(const uint16_t *ports, unsigned n)
+{
+	json_t *list = json_array();
+	unsigned i;
+
+	for (i = 0; i < n; i++)
+		(void)json_array_append_new(list, json_integer(ports[i]));
+	return list;
+}
+
+static json_t *
+shape_ready(const struct clreq_start *q)
+{
+	switch (q->ready) {
+	case READY_CONSOLE:
+		return json_sprintf("console:%s", q->ready_text);
+	case READY_AGENT:
+		return json_string("agent");
+	default:
+		return json_null();
+	}
+}
+
+json_t *
 shape_spec(const struct clreq_start *q)
 {
 	static const char *const nets[] = { "?", "nat", "bridge", "none" };
 	json_t *grace = q->grace_ms == UINT32_MAX ? json_null() :
 		json_integer(q->grace_ms);
-	json_t *ready = q->ready == READY_CONSOLE ?
-		json_sprintf("console:%s", q->ready_text) : json_null();
 
 	return json_pack("{s:s,s:I,s:o,s:o,s:o,s:b,s:o,s:I,s:I,"
-			 "s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:b,s:o}",
+			 "s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:b,s:o,s:o}",
 	    "name", q->name, "owner", (json_int_t)q->owner,
 	    "kernel_path", shape_text(q->kernel_path),
 	    "initrd_path", shape_text(q->initrd_path),
@@ -270,5 +293,6 @@ shape_spec(const struct clreq_start *q)
 	    "backend", backend_kind_name(q->backend),
 	    "network", nets[q->net <= NET_NONE ? q->net : 0],
 	    "grace_ms", grace, "rm", (q->flags & CL_RM) != 0,
-	    "ready", ready);
+	    "ready", shape_ready(q),
+	    "channel_ports", shape_channels(q->channels, q->nchannels));
 }

@@ -30,6 +30,8 @@ json_t *shape_spec(const struct clreq_start *q);
  * file is opened, as gmtime(3) would. */
 void shape_time(int64_t ms, char buf[32]);
 
+json_t *shape_channels(const uint16_t *ports, unsigned n);
+
 const char *backend_kind_name(uint32_t kind);	/* "qemu"; "?" beyond */
 
 #endif

@@ -83,6 +83,47 @@ modes(struct spec *sp)
 }
 
 static int
+channels(struct spec *sp)
+{
+	struct clreq_start *q = &sp->q;
+	const json_t *list, *j;
+	size_t i;
+
+	if (arg_list(sp->config, "", "channel_ports", CHANNELS_MAX, &list,
+		sp->e) < 0)
+		return -1;
+	for (i = 0; i < json_array_size(list); i++) {
+		j = json_array_get(list, i);
+		if (!json_is_integer(j) || json_integer_value(j) < 1 ||
+		    json_integer_value(j) > 65535)
+			return arg_bad(sp->e, "", "channel_ports",
+			    "entry %zu: say 1 to 65535", i);
+		q->channels[q->nchannels++] =
+		    (uint16_t)json_integer_value(j);
+	}
+	return 0;
+}
+
+/* Its port is declared by this alone. */
+static int
+agent(struct spec *sp)
+{
+	struct clreq_start *q = &sp->q;
+	unsigned i;
+
+	q->ready = READY_AGENT;
+	for (i = 0; i < q->nchannels; i++)
+		if (q->channels[i] == CHANNEL_AGENT)
+			return 0;
+	if (q->nchannels == CHANNELS_MAX)
+		return arg_bad(sp->e, "", "channel_ports",
+		    "ready: agent needs port %u, and %u are declared already",
+		    CHANNEL_AGENT, CHANNELS_MAX);
+	q->channels[q->nchannels++] = CHANNEL_AGENT;
+	return 0;
+}
+
+static int
 ready(struct spec *sp)
 {
 	struct clreq_start *q = &sp->q;
@@ -93,12 +134,11 @@ ready(struct spec *sp)
 	if (text[0] == '\0')
 		return 0;
 	if (strcmp(text, "agent") == 0)
-		return arg_unsupported(sp->e,
-		    backend_kind_name(q->backend), "ready: agent");
+		return agent(sp);
 	if (strncmp(text, "console:", 8) != 0 || text[8] == '\0')
 		return arg_bad(sp->e, "", "ready",
-		    "say console:TEXT (tcp:PORT is tried by the command "
-		    "itself)");
+		    "say agent or console:TEXT (tcp:PORT is tried by the "
+		    "command itself)");
 	if (strlcpy(q->ready_text, text + 8, sizeof(q->ready_text)) >=
 	    sizeof(q->ready_text))
 		return arg_bad(sp->e, "", "ready", "text over 63 bytes");
@@ -373,7 +413,7 @@ config(struct spec *sp)
 		"memory_mib", "ports", "volumes", "allow", "config_files",
 		"secret_files", "revision_hash", "flake_ref", "profile",
 		"runner_dir", "backend", "network", "grace_ms", "rm",
-		"ready", NULL };
+		"ready", "channel_ports", NULL };
 	const char *name = json_string_value(
 	    json_object_get(sp->config, "name"));
 
@@ -387,7 +427,8 @@ config(struct spec *sp)
 		    VM_NAME_MAX);
 	(void)strlcpy(sp->q.name, name, sizeof(sp->q.name));
 	sp->s->vm = name;
-	if (numbers(sp) < 0 || modes(sp) < 0 || ready(sp) < 0 ||
+	if (numbers(sp) < 0 || modes(sp) < 0 ||
+	    channels(sp) < 0 || ready(sp) < 0 ||
 	    texts(sp) < 0 || files(sp, "config_files") < 0 ||
 	    files(sp, "secret_files") < 0 || images(sp) < 0 ||
 	    volumes(sp) < 0)

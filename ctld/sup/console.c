@@ -46,7 +46,7 @@ tell_attached(struct sup *s, size_t n)
 {
 	unsigned i;
 
-	for (i = 0; n > 0 && i < SUP_CONSOLES_MAX; i++)
+	for (i = 0; n > 0 && i < CONSOLES_MAX; i++)
 		if (s->attached[i] >= 0 && send(s->attached[i], s->buf, n,
 		    MSG_DONTWAIT | MSG_NOSIGNAL) < 0 && errno != EAGAIN &&
 		    errno != EINTR)
@@ -60,9 +60,10 @@ console_attach(struct sup *s, int fd)
 
 	if (s->out < 0)
 		return ESRCH;
-	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+	for (i = 0; i < CONSOLES_MAX; i++)
 		if (s->attached[i] < 0) {
 			s->attached[i] = fd;
+			s->silent[i] = 0;
 			return 0;
 		}
 	return EBUSY;
@@ -92,17 +93,18 @@ console_write(struct sup *s)
 void
 console_typed(struct sup *s, unsigned i, short what)
 {
-	ssize_t k = -1;
+	ssize_t k = 0;
 
 	if ((what & POLLIN) != 0 && s->ntyped == 0) {
 		k = recv(s->attached[i], s->typed, sizeof(s->typed),
 		    MSG_DONTWAIT);
 		if (k < 0 && (errno == EAGAIN || errno == EINTR))
 			return;
-	} else if ((what & (POLLHUP | POLLERR | POLLNVAL)) == 0)
-		return;
+		s->silent[i] = k <= 0;
+	}
 	if (k <= 0) {
-		fd_close(&s->attached[i]);
+		if ((what & (POLLHUP | POLLERR | POLLNVAL)) != 0)
+			fd_close(&s->attached[i]);
 		return;
 	}
 	s->at_typed = 0;
@@ -115,7 +117,7 @@ console_end(struct sup *s)
 {
 	unsigned i;
 
-	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+	for (i = 0; i < CONSOLES_MAX; i++)
 		fd_close(&s->attached[i]);
 	s->ntyped = 0;
 }
@@ -125,7 +127,7 @@ console_start(struct sup *s)
 {
 	unsigned i;
 
-	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+	for (i = 0; i < CONSOLES_MAX; i++)
 		s->attached[i] = -1;
 	watch_set(&s->panic_watch, PANIC_TEXT);
 	watch_set(&s->ready_watch, "");

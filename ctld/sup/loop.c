@@ -13,7 +13,7 @@
 #include "policy/privops.h"
 
 enum { ON_LISTEN, ON_CONN, ON_OUT, ON_LOG, ON_CTL, ON_VMM, ON_CHLD, ON_IN,
-	ON_ATTACHED, ON_CHANNELS = ON_ATTACHED + SUP_CONSOLES_MAX,
+	ON_ATTACHED, ON_CHANNELS = ON_ATTACHED + CONSOLES_MAX,
 	ON_N = ON_CHANNELS + CHANNEL_POLLS };
 
 const struct sup_backend *
@@ -58,12 +58,13 @@ want(const struct sup *s, struct pollfd p[ON_N])
 	p[ON_CHLD].fd = s->chld;
 	/* a pipe's end is told always: it is looked at when it must take */
 	p[ON_IN].fd = s->ntyped > 0 ? s->in : -1;
-	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+	for (i = 0; i < CONSOLES_MAX; i++)
 		p[ON_ATTACHED + i].fd = s->attached[i];
 	for (i = 0; i < ON_CHANNELS; i++) {
 		p[i].events = POLLIN;
 		p[i].revents = 0;
-		if (i >= ON_ATTACHED && s->ntyped > 0)
+		if (i >= ON_ATTACHED &&
+		    (s->ntyped > 0 || s->silent[i - ON_ATTACHED]))
 			p[i].events = 0;
 	}
 	p[ON_IN].events = POLLOUT;
@@ -91,7 +92,7 @@ act(struct sup *s, const struct pollfd p[ON_N])
 		s->be->input(s);
 	if (s->in >= 0 && p[ON_IN].revents != 0)
 		console_write(s);
-	for (i = 0; i < SUP_CONSOLES_MAX; i++)
+	for (i = 0; i < CONSOLES_MAX; i++)
 		if (s->attached[i] >= 0)
 			console_typed(s, i, p[ON_ATTACHED + i].revents);
 	channel_act(s, p + ON_CHANNELS);

@@ -23,7 +23,6 @@
 #define SUP_ASKS_MAX 8u	       /* requests that wait for the VMM */
 #define SUP_ASK_MS 2000	       /* and how long: then ETIMEDOUT */
 #define SUP_REST_MS 1000       /* no accept(2) for so long after it failed */
-#define SUP_CONSOLES_MAX 4u    /* attached to the console at a time */
 #define SUP_TYPED_MAX 1024u    /* bytes for the guest that wait */
 #define SUP_DRAIN_MAX (4u << 20) /* bytes read of a dead VMM's pipes at most */
 
@@ -78,7 +77,8 @@ struct sup {
 
 	struct ring console, log;
 	struct watch ready_watch, panic_watch;
-	int attached[SUP_CONSOLES_MAX];	/* streams, or -1 */
+	int attached[CONSOLES_MAX];	/* streams, or -1 */
+	uint8_t silent[CONSOLES_MAX];	/* it sends no more, it listens */
 	size_t ntyped, at_typed;	/* [at, at + n) waits for the guest */
 	char typed[SUP_TYPED_MAX];
 	struct channels chan;

@@ -11,6 +11,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "common/vmfd.h"
 #include "policy/steps.h"
 #include "tests/hostile/front_bench.h"
 
@@ -188,7 +189,7 @@ AS_ROOT(random_requests)
 		if (op == PRIVOP_SPAWN) {
 			body[0] = (uint64_t)random() % 4 |
 			    (uint64_t)(random() % 8) << 32;
-			body[1] = (uint64_t)random() % 3;
+			body[1] = (uint64_t)random() % (CHANNELS_MAX + 1);
 		}
 		ATF_REQUIRE_MSG(bench_call(b, op,
 		    op == PRIVOP_SLOT_NEXT ? 0 : vm[v].slot,

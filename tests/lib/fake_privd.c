@@ -446,7 +446,7 @@ run_ctld(const int *keep, unsigned n)
 void
 fake_ctld(struct fake *f)
 {
-	int keep[7], front[2], cl[2], program;
+	int keep[8], front[2], cl[2], program;
 	struct err e;
 
 	MUST(wire_pair(front) == 0 && wire_pair(cl) == 0);
@@ -458,10 +458,11 @@ fake_ctld(struct fake *f)
 	keep[3] = cl[1];
 	keep[4] = f->state_dir;
 	keep[5] = f->run_dir;
-	keep[6] = program;
+	keep[6] = f->channel_dir;
+	keep[7] = program;
 	MUST((f->ctld = fork()) >= 0);
 	if (f->ctld == 0)
-		run_ctld(keep, 7);
+		run_ctld(keep, 8);
 	(void)close(front[1]);
 	(void)close(cl[1]);
 	(void)close(program);
@@ -488,6 +489,7 @@ fake_start(struct fake *f)
 	fake_conf(&f->conf);
 	f->state_dir = own_dir("state");
 	f->run_dir = own_dir("run");
+	f->channel_dir = own_dir("channel");
 	fake_ctld(f);
 	fake_pump(f, 100);
 }

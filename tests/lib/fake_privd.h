@@ -38,7 +38,7 @@ struct fake_slot {
 struct fake {
 	struct sysconf conf;
 	int front, listener;	/* wires to ctld */
-	int state_dir, run_dir;
+	int state_dir, run_dir, channel_dir;
 	pid_t ctld;
 	/* script */
 	int fail[PRIVOP_END];

@@ -86,7 +86,13 @@ ATF_TC_BODY(sizes, tc)
 	BAD("grace_ms", s->grace_ms = UINT32_MAX - 1);
 	BAD("timeout_ms", s->ready_timeout_ms = UINT32_MAX);
 	BAD("ready", s->ready = READY_CONSOLE);
-	BAD("ready", s->ready = READY_CONSOLE + 1);
+	BAD("ready", s->ready = READY_AGENT + 1);
+	BAD("ready", s->ready = READY_AGENT); /* its port is not declared */
+	BAD("channel_ports", s->nchannels = 1);
+	BAD("channel_ports", s->nchannels = 2; s->channels[0] = 7;
+	    s->channels[1] = 7);
+	BAD("channel_ports", s->nchannels = 1; s->channels[0] = 7;
+	    conf.compose &= ~COMPOSE_VSOCK);
 	BAD("ready", (void)strlcpy(s->ready_text, "x", 64));
 	BAD("rootfs_path", s->flags = CL_ROOTFS_RO);
 }

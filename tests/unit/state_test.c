@@ -49,6 +49,9 @@ make(const char *name)
 	vm->spec.net_up.nallow = 1;
 	vm->spec.net_up.allow[0] = (struct net_allow){ 0x0a000000, 1, 65535,
 		6, 8, { 0 } };
+	vm->spec.nchannels = 2;
+	vm->spec.channels[0] = 1;
+	vm->spec.channels[1] = 65535;
 	vm->spec.nvolumes = 1;
 	(void)strlcpy(vm->spec.volumes[0].guest, "/data", 64);
 	(void)strlcpy(vm->spec.boot_args, "console=\"ttyS0\" \\", 1024);
@@ -97,6 +100,9 @@ ATF_TC_BODY(round_trip, tc)
 	ATF_CHECK_EQ(0, memcmp(&vm->spec.net_up, &got->spec.net_up,
 	    sizeof(got->spec.net_up)));
 	ATF_CHECK_STREQ("/data", got->spec.volumes[0].guest);
+	ATF_CHECK_EQ(2, got->spec.nchannels);
+	ATF_CHECK_EQ(1, got->spec.channels[0]);
+	ATF_CHECK_EQ(65535, got->spec.channels[1]);
 	state_remove(got);
 	ATF_CHECK(reload("web") == NULL);
 }

@@ -45,6 +45,17 @@ ATF_TC_BODY(real, tc)
 	ATF_CHECK_EQ(QMP_EV_SHUTDOWN, m.event);
 	ATF_CHECK_EQ(QMP_WHY_GUEST_SHUTDOWN, m.reason);
 	ATF_CHECK_EQ(1, m.guest);
+	ATF_REQUIRE_EQ(0, scan("{\"timestamp\": {\"seconds\": 1795568262, "
+	    "\"microseconds\": 874774}, \"event\": \"VSERPORT_CHANGE\", "
+	    "\"data\": {\"open\": true, \"id\": \"c7\"}}"));
+	ATF_CHECK_EQ(QMP_EV_PORT, m.event);
+	ATF_CHECK_EQ(1, m.open);
+	ATF_CHECK_STREQ("c7", m.device);
+	ATF_CHECK_EQ(0, m.id);
+	ATF_REQUIRE_EQ(0, scan("{\"event\": \"VSERPORT_CHANGE\", \"data\": "
+	    "{\"open\": 1, \"id\": \"0123456789abcdef\"}}"));
+	ATF_CHECK_EQ(0, m.open);
+	ATF_CHECK_STREQ("", m.device); /* longer than any of ours */
 	ATF_REQUIRE_EQ(0, scan("{\"id\": 3, \"error\": {\"class\": "
 	    "\"GenericError\", \"desc\": \"no such \\\"thing\\\"\"}}"));
 	ATF_CHECK_EQ(QMP_ERROR, m.kind);

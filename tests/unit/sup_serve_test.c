@@ -162,7 +162,7 @@ ATF_TC_BODY(malformed, tc)
 		{ SUPOP_PAUSE, 16, 1 }, { SUPOP_PAUSE, 8, 0 },
 		{ SUPOP_QUIT, 8, 0 }, { SUPOP_READY, 64, 1 },
 		{ SUPOP_HELLO, 8, 0 }, { SUPOP_HELLO, 4, 0 } };
-	unsigned char bytes[64] = { 0 };
+	static unsigned char bytes[WIRE_BODY_MAX];
 	size_t i;
 
 	(void)tc;

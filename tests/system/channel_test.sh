@@ -1,0 +1,283 @@
+# SPDX-License-Identifier: ISC
+# Console and guest channel, from the command to the guest and back: on
+# terminals that go away, by other programs, across a daemon's restart, and
+# who is kept out. Runs as root to make the instance.
+# shellcheck shell=sh
+
+# on_terminal MODE ARGS...: postern console on a terminal, as TENANT
+on_terminal()
+{
+	_mode=$1
+	shift
+	"$PY" "$(atf_config_get top_srcdir)/tests/system/console.py" "$_mode" \
+	    nsenter -t "$NS" -n setpriv --reuid "$TENANT" --regid "$TENANT" \
+	    --groups "$GROUP" "$POSTERN_BIN" --socket "$SOCK" console "$@" ||
+	    atf_fail "console.py $_mode"
+}
+
+# dial UID PATH PORT TEXT WANT
+dial()
+{
+	_uid=$1
+	shift
+	in_ns setpriv --reuid "$_uid" --regid "$_uid" --groups "$GROUP" \
+	    "$PY" "$(atf_config_get top_srcdir)/tests/system/channel.py" "$@"
+}
+
+atf_test_case console cleanup
+console_head()
+{
+	instance_case console "postern console on terminals of every fate" 300
+}
+console_body()
+{
+	instance_up
+	good start_guest web --boot-args echo
+	for mode in talk term interrupt stop lost; do
+		on_terminal $mode web
+	done
+	on_terminal raw --raw web
+	# several at a time, and one too many
+	for n in 1 2 3 4; do
+		sleep 30 | me console web > console.$n &
+	done
+	wait_for 50 "all four" too_many web
+	refused 5 'consoles: your ceiling of 4' me console web
+	echo hello | me connect web 7 > /dev/null 2>&1 &&
+	    atf_fail "a port that was never declared"
+	# pipes: answered, then left when the input has ended
+	instance_reset_consoles
+	good sh -c 'echo "do say,piped" | "$@"' sh nsenter -t "$NS" -n \
+	    setpriv --reuid "$TENANT" --regid "$TENANT" --groups "$GROUP" \
+	    "$POSTERN_BIN" --socket "$SOCK" console web
+	grep -qx piped out.txt || atf_fail "through pipes: $(cat out.txt)"
+	# everything that was said is in the log as well
+	good me logs web
+	grep -qx 'serial: hello' out.txt || atf_fail "the log"
+	# the VM ends meanwhile
+	on_terminal ends web > ends.out &
+	e=$!
+	wait_for 100 "the console" grep -q attached ends.out
+	good me stop web
+	wait $e || atf_fail "the VM's end"
+	refused 6 'web.*Stopped.*postern start' me console web
+	refused 3 'no VM' me console absent
+	refused 3 'no VM' as "$TENANT2" console "$TENANT/web"
+}
+console_cleanup()
+{
+	instance_down
+}
+
+too_many()
+{
+	echo | me console "$1" 2>&1 | grep -q ceiling
+}
+
+# the four of the test above: end their sleep, and so them
+instance_reset_consoles()
+{
+	for _p in $(pgrep -P $$ -f 'sleep 30'); do
+		kill "$_p"
+	done
+	wait_for 100 "room" sh -c '! "$@" < /dev/null 2>&1 | grep -q ceiling' \
+	    sh nsenter -t "$NS" -n setpriv --reuid "$TENANT" \
+	    --regid "$TENANT" --groups "$GROUP" "$POSTERN_BIN" --socket \
+	    "$SOCK" console web
+}
+
+atf_test_case flood cleanup
+flood_head()
+{
+	instance_case flood "a console's flood: memory flat, nobody waits" 300
+}
+flood_body()
+{
+	instance_up
+	good start_guest web --boot-args echo
+	# one that reads everything, one that reads nothing, one that is held
+	me console web < /dev/zero > /dev/null 2>&1 &
+	reader=$!
+	mkfifo full
+	sleep 60 > full < full &
+	me console web < full > full 2>/dev/null &
+	on_terminal held web
+	sleep 1
+	sup=$(vm_pid 'v*' sup)
+	before=$(awk '/^Anonymous/ { print $2 }' "/proc/$sup/smaps_rollup")
+	sleep 5
+	after=$(awk '/^Anonymous/ { print $2 }' "/proc/$sup/smaps_rollup")
+	[ "$after" -le $((before + 48)) ] || atf_fail "$before, $after KiB"
+	rss=$(awk '/^VmRSS/ { print $2 }' "/proc/$(role_pid ctld)/status")
+	[ "$rss" -lt 24576 ] || atf_fail "ctld has $rss KiB"
+	# others are served meanwhile
+	t0=$(date +%s%N)
+	good me list
+	good start_guest other
+	good me logs -n 3 web
+	ms=$((($(date +%s%N) - t0) / 1000000))
+	[ $ms -lt 10000 ] || atf_fail "$ms ms"
+	kill $reader
+	good me kill web
+}
+flood_cleanup()
+{
+	instance_down
+}
+
+atf_test_case connect cleanup
+connect_head()
+{
+	instance_case connect "postern connect and channel, and who may" 300
+}
+connect_body()
+{
+	instance_up
+	made > made.before
+	good start_guest web --channel 7 --channel 9 --boot-args 'echo shut,9'
+	good start_guest plain
+	wait_for 50 "the port" answers 7
+	printf 'one\ntwo\n' | me connect web 7 > out.txt 2> err.txt ||
+	    atf_fail "connect: $(cat err.txt)"
+	printf '7: one\n7: two\n' | cmp -s - out.txt ||
+	    atf_fail "the answer: $(cat out.txt)"
+	refused 6 'guest has not opened this port' me connect web 9
+	refused 1 'PORT: the VM has no such channel port.*--channel' \
+	    me connect web 8
+	refused 2 'port 0' me connect web 0
+	refused 1 'backend qemu cannot do this: guest channel' \
+	    me channel plain
+	good me channel web --json
+	path=$(json '["UnixSocket"]["path"]' < out.txt)
+	[ "$(json '.keys() == {"UnixSocket": 0}.keys()' < out.txt)" = True ] ||
+	    atf_fail "channel --json: $(cat out.txt)"
+	[ "$(stat -c %a%F "$path")" = 666socket ] || atf_fail "its mode"
+	[ "$(stat -c %a "${path%/*}")" = 711 ] || atf_fail "its directory"
+	good dial "$TENANT" "$path" 7 hello "OK 7
+7: hello
+"
+	good dial "$ADMIN" "$path" 7 admin "OK 7
+7: admin
+"
+	good dial "$TENANT2" "$path" 7 mine "ERR this VM is not yours
+"
+	good dial "$TENANT" "$path" 9 hello "ERR the guest has not opened \
+this port
+"
+	# members see a foreign VM as none at all
+	refused 3 'no VM' as "$TENANT2" connect "$TENANT/web" 7
+	refused 3 'no VM' as "$TENANT2" channel "$TENANT/web"
+	good as "$ADMIN" channel "$TENANT/web"
+	in_ns setpriv --reuid "$TENANT2" --regid "$TENANT2" \
+	    --clear-groups ls "${path%/*}" > /dev/null 2>&1 &&
+	    atf_fail "names of channels can be listed"
+	# one at a time
+	sleep 20 | me connect web 7 > busy.out 2>&1 &
+	busy=$!
+	wait_for 50 "busy" busy_port web 7
+	refused 6 'somebody is connected' me connect web 7
+	kill $busy
+	# a new daemon: the connection stays, new ones work
+	wait_for 100 "free" answers 7
+	mkfifo in
+	sleep 100 > in &
+	hold=$!
+	me connect web 7 < in > across.out 2>&1 &
+	echo before > in
+	wait_for 50 "before" grep -q '7: before' across.out
+	old=$(role_pid ctld)
+	kill -9 "$old"
+	wait_for 100 "a new ctld" other_role ctld "$old"
+	daemon_back
+	echo after > in
+	wait_for 50 "after" grep -q '7: after' across.out
+	good me channel web
+	refused 6 'somebody is connected' me connect web 7
+	kill $hold
+	wait_for 100 "free" answers 7
+	good dial "$TENANT" "$path" 7 again "OK 7
+7: again
+"
+	echo 'do open,9' | me connect web 7 > /dev/null
+	wait_for 50 "port 9" answers 9
+	# the VM's end is the connection's
+	sleep 100 | me connect web 7 > end.out 2>&1 &
+	end=$!
+	wait_for 50 "busy" busy_port web 7
+	good me stop --all
+	[ ! -e "$path" ] || atf_fail "its socket is left"
+	wait_for 50 "the connection's end" gone $end
+	refused 6 'web.*Stopped' me connect web 7
+	good me rm web plain
+	nothing_made made.before
+	daemon_down
+	daemon_undo
+	[ ! -e "$I/run" ] || atf_fail "left: $(find "$I/run")"
+}
+connect_cleanup()
+{
+	instance_down
+}
+
+gone()
+{
+	! pgrep -x postern -P "$1" > /dev/null && ! kill -0 "$1" 2> /dev/null
+}
+
+answers()
+{
+	echo ping | me connect web "$1" 2>&1 | grep -q "$1: ping"
+}
+
+busy_port()
+{
+	echo | me connect "$1" "$2" 2>&1 | grep -q 'somebody is connected'
+}
+
+atf_test_case agent cleanup
+agent_head()
+{
+	instance_case agent "--ready agent: the guest opens its port 1"
+}
+agent_body()
+{
+	instance_up
+	t0=$(date +%s%N)
+	good start_guest web --ready agent \
+	    --boot-args 'shut,1 sleep,1500 open,1'
+	ms=$((($(date +%s%N) - t0) / 1000000))
+	[ $ms -ge 1500 ] || atf_fail "too early: $ms ms"
+	echo hi | me connect web 1 > out.txt || atf_fail "its port"
+	grep -qx '1: hi' out.txt || atf_fail "$(cat out.txt)"
+	start_guest mute --ready agent --timeout 1 --boot-args shut,1 \
+	    > out.txt 2> err.txt
+	[ $? = 124 ] || atf_fail "not timed out"
+	grep -q 'agent did not open channel port 1' err.txt ||
+	    atf_fail "$(cat err.txt)"
+	good me status mute
+	grep -qx Running out.txt || atf_fail "it does not stay"
+	refused 1 '--channel: .*twice' start_guest x --channel 7 --channel 7
+	refused 2 '--channel 0' start_guest x --channel 0
+	# eight at most, and with all eight the agent's must be among them
+	many=
+	for n in 2 3 4 5 6 7 8 9; do
+		many="$many --channel $n"
+	done
+	# shellcheck disable=SC2086 # a list of words
+	good start_guest eight $many
+	# shellcheck disable=SC2086
+	refused 1 'needs port 1' start_guest nine $many --ready agent
+}
+agent_cleanup()
+{
+	instance_down
+}
+
+atf_init_test_cases()
+{
+	# shellcheck source=tests/lib/instance.sh
+	. "$(atf_config_get top_srcdir)/tests/lib/instance.sh"
+	for c in console flood connect agent; do
+		atf_add_test_case $c
+	done
+}
