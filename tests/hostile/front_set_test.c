@@ -102,16 +102,18 @@ AS_ROOT(port_ceiling)
 	struct req_net_set s;
 	int alice;
 
-	ATF_REQUIRE(most >= 2 && most < NET_PORTS_MAX);
+	ATF_REQUIRE(most >= 2 && most <= NET_PORTS_MAX);
+	ATF_REQUIRE_EQ(0, bench_reserve(b, ALICE, UINT32_MAX, &more));
 	ATF_REQUIRE_EQ(0, bench_reserve(b, ALICE, UINT32_MAX, &r));
 	bench_run(b, &r);
 	alice = bench_client(b, ALICE);
+	/* her other VM has one of them */
 	s = wish(9000, most);
-	ATF_CHECK_EQ(0, set(b, &r, &s, alice));
-	s = wish(9000, (uint16_t)(most + 1));
 	ATF_CHECK_EQ(EDQUOT, set(b, &r, &s, alice));
 	ATF_CHECK_EQ(STEP_QUOTA_PORTS, bench_step(b));
-	/* they count for her other VMs, until they are given back */
+	s = wish(9000, (uint16_t)(most - 1));
+	ATF_CHECK_EQ(0, set(b, &r, &s, alice));
+	/* they count for her further VMs, until they are given back */
 	ATF_CHECK_EQ(EDQUOT, bench_reserve(b, ALICE, UINT32_MAX, &more));
 	s = wish(9000, 1);
 	ATF_CHECK_EQ(0, set(b, &r, &s, alice));
