@@ -16,6 +16,8 @@
 #define CALL_QUEUE_MAX 24u  /* waiting requests of one slot */
 #define CALLS_MAX 4096u	    /* held at all; beyond, ctld is not read */
 #define CALL_FDS_MAX 3072u  /* descriptors held; likewise */
+#define SPAWN_WINDOW 6u	    /* of them starts, each for up to 7 s... */
+#define SPAWN_OWNER 3u	    /* ...and starts of one owner */
 #define SERVER_WINDOW 8u    /* requests on their way to one op-server */
 #define ANSWER_MS 10000	    /* without any answer: the op-server hangs */
 #define OUT_MS 10000	    /* ctld that does not read its answers */
@@ -142,6 +144,12 @@ int owner_asks(const struct front *f, const struct slot *s, int sock,
  * claim UINT32_MAX: itself. 0, or -1 with *no. */
 int owner_of(const struct sysconf *c, uint32_t peer, uint32_t claim,
     uint32_t *owner, struct rep_hdr *no);
+
+/* window.c: may the head of the slot's queue go out now? */
+int window_room(const struct server *srv, const struct slot *s);
+/* Into the line of those that wait, or to its head; and out of it. */
+void window_wait(struct server *srv, struct slot *s, int first);
+void window_leave(struct server *srv, struct slot *s);
 
 /* route.c */
 /* A checked frame from ctld; the message's descriptors are taken over. */

@@ -78,40 +78,6 @@ run_local(struct front *f, struct slot *s, struct call *c)
 	}
 }
 
-static void
-wait_remove(struct server *srv, struct slot *s)
-{
-	struct slot **p = &srv->wait_head, *last = NULL;
-
-	while (*p != NULL) {
-		if (*p == s) {
-			*p = s->wait_next;
-			s->wait_next = NULL;
-			s->waiting = 0;
-		} else {
-			last = *p;
-			p = &last->wait_next;
-		}
-	}
-	srv->wait_tail = last;
-}
-
-static void
-wait_add(struct server *srv, struct slot *s, int first)
-{
-	s->waiting = 1;
-	s->wait_next = NULL;
-	if (srv->wait_head == NULL)
-		srv->wait_head = srv->wait_tail = s;
-	else if (first) {
-		s->wait_next = srv->wait_head;
-		srv->wait_head = s;
-	} else {
-		srv->wait_tail->wait_next = s;
-		srv->wait_tail = s;
-	}
-}
-
 /* A step of a start failed: what was sent behind it must not build on it. */
 static void
 spoil(struct slot *s)
@@ -147,6 +113,23 @@ intent(struct front *f, struct slot *s, struct call *c)
 	}
 }
 
+/* Those who wait, each once, in their order. */
+static void
+wait_serve(struct front *f, struct server *srv)
+{
+	struct slot *s = srv->wait_head, *last = srv->wait_tail, *next;
+	int more = s != NULL;
+
+	for (; more; s = next) {
+		more = s != last && srv->used < SERVER_WINDOW;
+		next = s->wait_next;
+		if (!window_room(srv, s))
+			continue;
+		window_leave(srv, s);
+		route_pump(f, s);
+	}
+}
+
 /* The head of the slot's queue goes out. 0: done, whatever the outcome; -1:
  * the op-server has no room. */
 static int
@@ -157,7 +140,7 @@ send_head(struct front *f, struct server *srv, struct slot *s)
 		.generation = s->rec.generation };
 	int code;
 
-	if (srv->used == SERVER_WINDOW)
+	if (!window_room(srv, s))
 		return -1;
 	if (intent(f, s, c) < 0) {
 		spoil(s);
@@ -219,7 +202,7 @@ route_pump(struct front *f, struct slot *s)
 		}
 		srv = row->server == SRV_NET ? &f->net : &f->jail;
 		if (send_head(f, srv, s) < 0)
-			wait_add(srv, s, c->accepted);
+			window_wait(srv, s, c->accepted);
 	}
 }
 
@@ -233,8 +216,8 @@ kill_request(struct front *f, struct slot *s, struct call *c)
 	while (s->head != NULL)
 		refuse(f, pop(s), ECANCELED, STEP_STATE);
 	if (s->waiting) {
-		wait_remove(&f->net, s);
-		wait_remove(&f->jail, s);
+		window_leave(&f->net, s);
+		window_leave(&f->jail, s);
 	}
 	c->accepted = 1;
 	push(s, c);
@@ -367,8 +350,5 @@ route_answer(struct front *f, struct server *srv, struct wire_msg *m)
 	wire_drop_fds(m);
 	call_free(f, c);
 	route_pump(f, s);
-	while (srv->used < SERVER_WINDOW && (s = srv->wait_head) != NULL) {
-		wait_remove(srv, s);
-		route_pump(f, s);
-	}
+	wait_serve(f, srv);
 }

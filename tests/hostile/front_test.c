@@ -346,8 +346,85 @@ AS_ROOT(killed_and_started_again)
 	bench_kill(b);
 }
 
+static struct rep_reserve
+to_spawn(struct bench *b, uint32_t uid)
+{
+	struct req_ns_make ns = { .mode = NET_NAT };
+	struct req_net_up up = { .mode = NET_NAT };
+	struct req_limits lim = { 1000, 100, 64, 64 };
+	struct rep_reserve r;
+
+	ATF_REQUIRE_EQ(0, bench_reserve(b, uid, UINT32_MAX, &r));
+	ATF_REQUIRE_EQ(0, bench_call(b, PRIVOP_NS_MAKE, r.slot,
+	    r.generation, &ns, NULL, 0));
+	ATF_REQUIRE_EQ(0, bench_call(b, PRIVOP_NET_UP, r.slot, r.generation,
+	    &up, NULL, 0));
+	ATF_REQUIRE_EQ(0, bench_call(b, PRIVOP_LIMITS, r.slot, r.generation,
+	    &lim, NULL, 0));
+	return r;
+}
+
+/* How many starts jail is asked for; *m: the last of them. */
+static unsigned
+spawns(struct bench *b, struct wire_msg *m)
+{
+	unsigned n;
+
+	for (n = 0; bench_asked(b, 300) == 'j'; n++) {
+		ATF_REQUIRE_EQ(PRIVOP_SPAWN, b->m.h.type);
+		wire_drop_fds(&b->m);
+		*m = b->m;
+	}
+	return n;
+}
+
+AS_ROOT(slow_starts)
+{
+	static const uint32_t who[] = { ALICE, BOB, ADMIN };
+	struct bench *b = bench_new(bench_program(tc));
+	struct req_spawn sp = { .vmm = VMM_QEMU };
+	struct req_kill kill = { .how = KILL_ALL };
+	struct rep_reserve vm[12];
+	struct wire_msg last;
+	int fds[4];
+	unsigned i;
+
+	for (i = 0; i < 4; i++)
+		fds[i] = fd_sealed("x", "", 0);
+	b->conf.fallback.vms = 4;
+	bench_kill(b);
+	bench_start(b, bench_program(tc));
+	bench_boot(b);
+	for (i = 0; i < 12; i++)
+		vm[i] = to_spawn(b, who[i / 4]);
+	b->hold = 1;
+	/* jail answers none of them: an owner has three on their way... */
+	for (i = 0; i < 4; i++)
+		bench_ask(b, PRIVOP_SPAWN, vm[i].slot, vm[i].generation, &sp,
+		    fds, 4);
+	ATF_CHECK_EQ(3, spawns(b, &last));
+	/* ...all together six... */
+	for (; i < 12; i++)
+		bench_ask(b, PRIVOP_SPAWN, vm[i].slot, vm[i].generation, &sp,
+		    fds, 4);
+	ATF_CHECK_EQ(3, spawns(b, &last));
+	ATF_CHECK_EQ(vm[6].slot, last.h.slot);
+	/* ...and a stop does not wait for any */
+	bench_ask(b, PRIVOP_KILL, vm[11].slot, vm[11].generation, &kill, NULL,
+	    0);
+	ATF_CHECK_EQ('j', bench_asked(b, 1000));
+	ATF_CHECK_EQ(PRIVOP_KILL, b->m.h.type);
+	/* one of Bob's is done: the next in the line that may go */
+	b->m = last;
+	bench_answer(b, 'j', EIO);
+	ATF_CHECK_EQ(1, spawns(b, &last));
+	ATF_CHECK_EQ(vm[7].slot, last.h.slot);
+	bench_kill(b);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
+	ATF_TP_ADD_TC(tp, slow_starts);
 	ATF_TP_ADD_TC(tp, confined);
 	ATF_TP_ADD_TC(tp, owner_is_the_kernels_word);
 	ATF_TP_ADD_TC(tp, sockets_that_are_no_client);
