@@ -43,6 +43,7 @@ struct sup {
 	int want_rings;
 	struct supreq_state held; /* an end that waits for the rings */
 	int retry_ms;
+	unsigned owed;		/* answers on this connection */
 	uint32_t seq;
 	uint32_t version;	/* of HELLO's answer; 0: not yet */
 	TAILQ_HEAD(, sup_ask) asks;
@@ -109,7 +110,11 @@ sup_send(struct sup *s, uint16_t op, const void *body, const int *fds,
 		return -1;
 	}
 	h.seq = ++s->seq;
-	return link_send(s->link, &h, body, supop_row(op)->req_len, fds, nfds);
+	if (link_send(s->link, &h, body, supop_row(op)->req_len, fds,
+		nfds) < 0)
+		return -1;
+	s->owed++;
+	return 0;
 }
 
 static int
@@ -281,8 +286,10 @@ on_reply(struct sup *s, struct wire_msg *m)
 	struct supreq_state st;
 	struct rep_hdr r;
 
-	if (row == NULL || wire_check_reply(m, row) < 0)
+	/* one that answers what nobody asked would fill our log */
+	if (row == NULL || wire_check_reply(m, row) < 0 || s->owed == 0)
 		return -1;
+	s->owed--;
 	memcpy(&r, m->body, sizeof(r));
 	if (op == SUPOP_CONSOLE || op == SUPOP_CONNECT) {
 		on_asked(s, m->h.seq, r.code);
@@ -383,6 +390,7 @@ sup_connect(struct sup *s)
 	}
 	if (link_start(s->link) < 0)
 		fatal("event_add");
+	s->owed = 0;
 	(void)sup_say(s, SUPOP_HELLO, &hello);
 	if (s->want_rings)
 		(void)sup_say(s, SUPOP_RINGS, &rings);
