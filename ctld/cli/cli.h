@@ -57,6 +57,8 @@ int cmd_backends(struct cli *c, int argc, char *argv[]);
 int cmd_call(struct cli *c, int argc, char *argv[]);
 int cmd_top(struct cli *c, int argc, char *argv[]);
 int cmd_metrics(struct cli *c, int argc, char *argv[]);
+int cmd_doctor(struct cli *c, int argc, char *argv[]);
+int cmd_check(struct cli *c, int argc, char *argv[]);
 int cmd_policy(struct cli *c, int argc, char *argv[]);
 int cmd_firewall(struct cli *c, int argc, char *argv[]);
 int cmd_port(struct cli *c, int argc, char *argv[]);

@@ -47,6 +47,10 @@ int vl_pending(const struct vl *v);
  * the error in it, which has been told. NULL: the daemon broke off. */
 int vl_answer(struct cli *c, const char *what, json_t *answer, json_t **out);
 
+/* What the daemon says of the caller (Policy). A new reference; NULL, with no
+ * complaint, when nobody listens. */
+json_t *vl_policy(struct cli *c);
+
 /* Tell of a failure that the command found itself, in the same two forms:
  * field "--kernel", or "" . Returns code. */
 int vl_fail(struct cli *c, const char *what, int code, const char *error,

@@ -6,10 +6,6 @@
  */
 #include <stdio.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <sys/un.h>
-#include <unistd.h>
-#include <bsd/string.h>
 
 #include "ctld/cli/client.h"
 #include "ctld/cli/policy.h"
@@ -135,37 +131,6 @@ put_daemon(const json_t *d)
 	    json_object_get(ids, "count")), "addresses", str(d, "pool"));
 }
 
-/* Is anybody there at all? The tables can be read without. */
-static int
-daemon_there(const char *path)
-{
-	struct sockaddr_un sun = { .sun_family = AF_UNIX };
-	int fd, there;
-
-	if (strlcpy(sun.sun_path, path, sizeof(sun.sun_path)) >=
-	    sizeof(sun.sun_path))
-		return 0;
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	there = fd >= 0 && connect(fd, (const struct sockaddr *)&sun,
-	    sizeof(sun)) == 0;
-	if (fd >= 0)
-		(void)close(fd);
-	return there;
-}
-
-static json_t *
-ask_daemon(struct cli *c)
-{
-	json_t *out = NULL, *d;
-
-	if (!daemon_there(c->socket) || vl_call(c, "", "Policy",
-	    json_object(), NULL, 0, &out) != EX_DONE)
-		return NULL;
-	d = json_incref(json_object_get(out, "policy"));
-	json_decref(out);
-	return d;
-}
-
 int
 cmd_policy(struct cli *c, int argc, char *argv[])
 {
@@ -183,7 +148,7 @@ cmd_policy(struct cli *c, int argc, char *argv[])
 		json_decref(seccomp);
 		return r;
 	}
-	daemon = ask_daemon(c);
+	daemon = vl_policy(c);
 	processes = policy_processes(json_object_get(daemon, "uids"));
 	if (c->json) {
 		json_t *all = json_pack("{s:O,s:O,s:O?}", "processes",

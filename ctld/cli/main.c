@@ -124,6 +124,21 @@ static const struct command commands[] = {
 	    "usage: postern metrics\n"
 	    "example: postern metrics > "
 	    "/var/lib/node_exporter/postern.prom\n" },
+	{ "check", cmd_check, "find out why a published port does not answer",
+	    "usage: postern check NAME [PORT]\n"
+	    "  PORT  published on this host, or the guest's (all of them)\n"
+	    "walks the way of a connection: VM, publication, the host's "
+	    "rules (as root),\nthe guest's answer; says who refuses and "
+	    "what to do\n"
+	    "example: postern check web 8080\n" },
+	{ "doctor", cmd_doctor, "look whether this host is fit",
+	    "usage: postern doctor [-a] | --verify\n"
+	    "  -a, --all  what is fine, too\n"
+	    "  --verify   as root: is all that exists of VMs accounted for, "
+	    "and all\n             that is accounted for there?\n"
+	    "exit status: 0 fine, 1 warnings (--verify: leaks or lies), "
+	    "2 not fit\nfor several tenants, or for VMs at all\n"
+	    "example: postern doctor --json\n" },
 	{ "policy", cmd_policy, "print what each process may do, and why",
 	    "usage: postern policy [LIST]\n"
 	    "  LIST  a seccomp list (front, net, jail, s, sup, qemu, fc, "

@@ -56,6 +56,7 @@ usage_body()
 	# live: a table each interval, until it is ended
 	as_exec "$TENANT" top --interval 0.2 > live.txt &
 	_top=$!
+	# shellcheck disable=SC2016 # the inner shell's
 	wait_for 50 "three tables" sh -c \
 	    '[ "$(grep -c ^NAME live.txt)" -ge 3 ]'
 	kill "$_top"
