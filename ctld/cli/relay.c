@@ -237,10 +237,11 @@ turn(struct state *s)
 	int64_t left = -1;
 
 	want(s, p);
-	if (s->quiet_at != 0 && (left = s->quiet_at - now_ms()) < 0)
+	/* who does not take what is there is not done with it */
+	if (s->quiet_at != 0 && s->down.n == 0 &&
+	    (left = s->quiet_at - now_ms()) < 0)
 		left = 0;
-	if (poll(p, ON_N, (int)left) == 0 && s->quiet_at != 0 &&
-	    s->down.n == 0) {
+	if (poll(p, ON_N, (int)left) == 0) {
 		s->end = RELAY_INPUT;
 		return;
 	}

@@ -70,9 +70,10 @@ struct idtr {
 void irq_load(const struct idtr *idt);
 
 /* serial.c: COM1. */
+void serial_init(void);
 void serial_putc(char c);
 void serial_puts(const char *s);
-/* Answer each line that comes in, as a channel does; else it is ignored. */
+/* Answer each line that comes in, as a channel does; else none is read. */
 void serial_echo(void);
 int serial_poll(void);		/* bytes that came */
 

@@ -15,6 +15,7 @@ guest_main(const uint32_t *start_info)
 
 	if (cmdline == NULL)
 		cmdline = "";
+	serial_init();
 	machine_init(virtio_is_qemu());
 	net_init(cmdline);
 	channel_init(cmdline);

@@ -36,11 +36,17 @@ serial_puts(const char *s)
 		serial_putc(*s++);
 }
 
+/* Early: to switch the queue on throws away what it has. */
 void
-serial_echo(void)
+serial_init(void)
 {
 	outb(COM1_FCR, FCR_ENABLE);
 	outb(COM1_IER, IER_RECEIVED);
+}
+
+void
+serial_echo(void)
+{
 	echo.on = 1;
 }
 

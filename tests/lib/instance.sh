@@ -263,7 +263,8 @@ made()
 	in_ns ip -o link | awk '$2 ~ /^pt/ { print "link", $2 }'
 	in_ns nft list table ip "$INST" 2> /dev/null |
 	    grep -E 'elements|: 10\.200' | sed 's/^[[:space:]]*//'
-	in_ns find "$I/state" "$I/run/ctld" -type f -o -type s | sort
+	in_ns find "$I/state" "$I/run/ctld" "$I/run/channel" -type f -o \
+	    -type s | sort
 	vm_processes
 }
 

@@ -38,15 +38,19 @@ console_body()
 	done
 	on_terminal raw --raw web
 	# several at a time, and one too many
+	mkfifo hold
+	sleep 300 > hold &
+	hold=$!
 	for n in 1 2 3 4; do
-		sleep 30 | me console web > console.$n &
+		me console web < hold > console.$n &
 	done
 	wait_for 50 "all four" too_many web
 	refused 5 'consoles: your ceiling of 4' me console web
 	echo hello | me connect web 7 > /dev/null 2>&1 &&
 	    atf_fail "a port that was never declared"
 	# pipes: answered, then left when the input has ended
-	instance_reset_consoles
+	end_all $hold
+	wait_for 100 "room" room web
 	good sh -c 'echo "do say,piped" | "$@"' sh nsenter -t "$NS" -n \
 	    setpriv --reuid "$TENANT" --regid "$TENANT" --groups "$GROUP" \
 	    "$POSTERN_BIN" --socket "$SOCK" console web
@@ -74,16 +78,18 @@ too_many()
 	echo | me console "$1" 2>&1 | grep -q ceiling
 }
 
-# the four of the test above: end their sleep, and so them
-instance_reset_consoles()
+room()
 {
-	for _p in $(pgrep -P $$ -f 'sleep 30'); do
-		kill "$_p"
+	! too_many "$1"
+}
+
+# end_all PID...: these processes and their children
+end_all()
+{
+	for _p; do
+		pkill -P "$_p"
+		kill "$_p" 2> /dev/null
 	done
-	wait_for 100 "room" sh -c '! "$@" < /dev/null 2>&1 | grep -q ceiling' \
-	    sh nsenter -t "$NS" -n setpriv --reuid "$TENANT" \
-	    --regid "$TENANT" --groups "$GROUP" "$POSTERN_BIN" --socket \
-	    "$SOCK" console web
 }
 
 atf_test_case flood cleanup
@@ -98,12 +104,11 @@ flood_body()
 	# one that reads everything, one that reads nothing, one that is held
 	me console web < /dev/zero > /dev/null 2>&1 &
 	reader=$!
-	mkfifo full
-	sleep 60 > full < full &
-	me console web < full > full 2>/dev/null &
+	{ me console web < /dev/null; } 2> /dev/null | sleep 100 &
+	stalled=$!
 	on_terminal held web
 	sleep 1
-	sup=$(vm_pid 'v*' sup)
+	sup=$(vm_pid "$(vm_cg web)" sup)
 	before=$(awk '/^Anonymous/ { print $2 }' "/proc/$sup/smaps_rollup")
 	sleep 5
 	after=$(awk '/^Anonymous/ { print $2 }' "/proc/$sup/smaps_rollup")
@@ -117,7 +122,7 @@ flood_body()
 	good me logs -n 3 web
 	ms=$((($(date +%s%N) - t0) / 1000000))
 	[ $ms -lt 10000 ] || atf_fail "$ms ms"
-	kill $reader
+	end_all $reader $stalled
 	good me kill web
 }
 flood_cleanup()
@@ -172,15 +177,16 @@ this port
 	    --clear-groups ls "${path%/*}" > /dev/null 2>&1 &&
 	    atf_fail "names of channels can be listed"
 	# one at a time
-	sleep 20 | me connect web 7 > busy.out 2>&1 &
-	busy=$!
-	wait_for 50 "busy" busy_port web 7
-	refused 6 'somebody is connected' me connect web 7
-	kill $busy
-	# a new daemon: the connection stays, new ones work
-	wait_for 100 "free" answers 7
 	mkfifo in
-	sleep 100 > in &
+	sleep 300 > in &
+	hold=$!
+	me connect web 7 < in > busy.out 2>&1 &
+	wait_for 50 "the first to be connected" busy_port web 7
+	refused 6 'somebody is connected' me connect web 7
+	end_all $hold
+	# a new daemon: the connection stays, new ones work
+	wait_for 100 "the first to be gone" answers 7
+	sleep 300 > in &
 	hold=$!
 	me connect web 7 < in > across.out 2>&1 &
 	echo before > in
@@ -193,7 +199,7 @@ this port
 	wait_for 50 "after" grep -q '7: after' across.out
 	good me channel web
 	refused 6 'somebody is connected' me connect web 7
-	kill $hold
+	end_all $hold
 	wait_for 100 "free" answers 7
 	good dial "$TENANT" "$path" 7 again "OK 7
 7: again
@@ -201,12 +207,15 @@ this port
 	echo 'do open,9' | me connect web 7 > /dev/null
 	wait_for 50 "port 9" answers 9
 	# the VM's end is the connection's
-	sleep 100 | me connect web 7 > end.out 2>&1 &
+	sleep 300 > in &
+	hold=$!
+	me connect web 7 < in > end.out 2>&1 &
 	end=$!
-	wait_for 50 "busy" busy_port web 7
+	wait_for 50 "the last to be connected" busy_port web 7
 	good me stop --all
 	[ ! -e "$path" ] || atf_fail "its socket is left"
-	wait_for 50 "the connection's end" gone $end
+	wait $end || atf_fail "the connection's end: $(cat end.out)"
+	end_all $hold
 	refused 6 'web.*Stopped' me connect web 7
 	good me rm web plain
 	nothing_made made.before
@@ -217,11 +226,6 @@ this port
 connect_cleanup()
 {
 	instance_down
-}
-
-gone()
-{
-	! pgrep -x postern -P "$1" > /dev/null && ! kill -0 "$1" 2> /dev/null
 }
 
 answers()

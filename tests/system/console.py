@@ -115,7 +115,7 @@ def talk(t):
     t.type(b"\003\032hi\r")  # ^C and ^Z are the guest's
     t.until(b"serial: ^C^Zhi\r\n")
     t.type(b"do esc\r")
-    t.until(b"^[]0;evil^G^[[c^[[31mred^[[?1049hM-BM-^[31;2HM-^[31m")
+    t.until(b"^[]0;evil^G^[[c^[[31mred^[[?1049hM-BM-^[1;2HM-^[1m")
     if b"\033" in t.said:
         t.fail("a sequence came through")
     t.type(b"bye\r\x1dtyped later")
