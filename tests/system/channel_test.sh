@@ -181,7 +181,8 @@ this port
 	sleep 300 > in &
 	hold=$!
 	me connect web 7 < in > busy.out 2>&1 &
-	wait_for 50 "the first to be connected" busy_port web 7
+	echo first > in
+	wait_for 50 "the first" grep -q '7: first' busy.out
 	refused 6 'somebody is connected' me connect web 7
 	end_all $hold
 	# a new daemon: the connection stays, new ones work
@@ -211,7 +212,8 @@ this port
 	hold=$!
 	me connect web 7 < in > end.out 2>&1 &
 	end=$!
-	wait_for 50 "the last to be connected" busy_port web 7
+	echo last > in
+	wait_for 50 "the last" grep -q '7: last' end.out
 	good me stop --all
 	[ ! -e "$path" ] || atf_fail "its socket is left"
 	wait $end || atf_fail "the connection's end: $(cat end.out)"
@@ -231,11 +233,6 @@ connect_cleanup()
 answers()
 {
 	echo ping | me connect web "$1" 2>&1 | grep -q "$1: ping"
-}
-
-busy_port()
-{
-	echo | me connect "$1" "$2" 2>&1 | grep -q 'somebody is connected'
 }
 
 atf_test_case agent cleanup
