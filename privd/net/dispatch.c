@@ -14,6 +14,7 @@
 #include "common/fdlook.h"
 #include "common/log.h"
 #include "common/wire.h"
+#include "privd/net/hostwatch.h"
 #include "privd/net/ops.h"
 
 #define PENDING_MAX 1024u  /* namespaces waiting for NET_UP, 6 fds each */
@@ -145,11 +146,14 @@ int
 net_serve(struct net *n)
 {
 	struct timespec ts;
-	struct pollfd p[2];
-	int ms;
+	struct pollfd p[3];
+	int ms, watch;
 
 	for (;;) {
 		ms = linger_run(&n->linger);
+		watch = hostwatch_run(n);
+		if (ms < 0 || (watch >= 0 && watch < ms))
+			ms = watch;
 		ts = (struct timespec){ .tv_sec = ms / 1000,
 			.tv_nsec = ms % 1000 * 1000000L };
 		p[0] = (struct pollfd){ .fd = n->front, .events = POLLIN };
@@ -157,7 +161,9 @@ net_serve(struct net *n)
 			.fd = n->pending < PENDING_MAX ? n->jail : -1,
 			.events = POLLIN
 		};
-		if (ppoll(p, 2, ms < 0 ? NULL : &ts, NULL) < 0) {
+		p[2] = (struct pollfd){ .fd = n->nft_watch,
+			.events = POLLIN };
+		if (ppoll(p, 3, ms < 0 ? NULL : &ts, NULL) < 0) {
 			if (errno != EINTR)
 				fatal("ppoll");
 			continue;

@@ -23,6 +23,7 @@
 #include "common/rolefd.h"
 #include "common/sandbox.h"
 #include "privd/net/hostaddr.h"
+#include "privd/net/hostwatch.h"
 #include "privd/net/ops.h"
 #include "privd/net/sweep.h"
 
@@ -80,7 +81,7 @@ main(int argc, char *argv[])
 			fatalx("down: %s", e.msg);
 		return 0;
 	}
-	if (hostaddr_init(&n, &e) < 0)
+	if (hostaddr_init(&n, &e) < 0 || hostwatch_init(&n, &e) < 0)
 		fatalx("%s", e.msg);
 	role_seal(RFD_FILTER);
 	return net_serve(&n);

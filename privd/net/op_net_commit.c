@@ -54,29 +54,36 @@ commit(struct net *n, void *buf, size_t size, struct err *e)
 }
 
 int
-op_net_commit(struct net *n, struct wire_msg *m,
-    const struct req_net_commit *rq, struct rep_net_commit *rp,
-    struct err *e)
+host_commit(struct net *n, struct err *e)
 {
 	size_t size = batch_size(n);
 	void *buf;
 	int rc;
 
-	(void)m;
-	(void)rp;
-	if (rq->zero != 0)
-		return err_set(e, EBADMSG, "padding is not zero");
 	buf = mmap(NULL, size, PROT_READ | PROT_WRITE,
 	    MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (buf == MAP_FAILED)
 		return err_step(e, STEP_HOST_RULES, errno, "no memory");
 	rc = commit(n, buf, size, e);
 	(void)munmap(buf, size);
+	return rc;
+}
+
+int
+op_net_commit(struct net *n, struct wire_msg *m,
+    const struct req_net_commit *rq, struct rep_net_commit *rp,
+    struct err *e)
+{
+	(void)m;
+	(void)rp;
+	if (rq->zero != 0)
+		return err_set(e, EBADMSG, "padding is not zero");
+	if (host_commit(n, e) < 0)
+		return -1;
 	/* only now: the table drops what is not ours, so nobody else's packets
 	 * were ever forwarded */
-	if (rc == 0 && !n->was_routing)
-		rc = sysctl_forward(n->sys4, e);
-	if (rc == 0)
-		n->committed = 1;
-	return rc;
+	if (!n->was_routing && sysctl_forward(n->sys4, e) < 0)
+		return -1;
+	n->committed = 1;
+	return 0;
 }

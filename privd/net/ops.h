@@ -26,6 +26,10 @@
  * Idempotent; errors are logged, not returned. */
 void net_undo(struct net *n, uint32_t slot, struct vmnet *v);
 
+/* The host's tables with all elements, as one batch, read back. op_net_commit.c
+ */
+int host_commit(struct net *n, struct err *e);
+
 /* Serve until a wire ends. Returns 0 then. */
 int net_serve(struct net *n);
 

@@ -46,6 +46,10 @@ struct net {
 	int sys4, sys6;			/* the host's sysctl directories */
 	int front, jail;		/* wires */
 	int addr_watch;			/* tells of changed host addresses */
+	int nft_watch;			/* tells of changed host rules */
+	uint32_t nft_port;		/* netlink's number of nft */
+	int nft_stolen;			/* the host's tables want repair */
+	int64_t nft_next;		/* not before this */
 	int committed;			/* the host's table is there */
 	int was_routing;		/* forwarding was on before us */
 	unsigned pending;		/* slots in VMNET_FDS or is_live */

@@ -123,8 +123,7 @@ NH_CASE(restart, "packets pass while net is dead, and after it came back")
 	/* the port is reserved again */
 	nh_port(&w, 0, 8081, 81, IPPROTO_UDP);
 	ATF_CHECK_EQ(EADDRINUSE, nh_up(&h, &w));
-	/* somebody flushes the host's rules; a commit puts them back */
-	ATF_REQUIRE_EQ(0, lab_run(-1, "nft flush ruleset"));
+	/* a commit writes them anew */
 	nh_commit(&h);
 	ATF_CHECK(lab_reaches(tap, LAB_ALLOWED, 53, sock, SOON));
 	ATF_CHECK_EQ(0, nh_net_down(&h, &v));
@@ -169,6 +168,60 @@ NH_CASE(forged, "a record of ports that were never in force opens none")
 	ATF_CHECK(!published(" 22 : ") && !published("tcp"));
 	ATF_CHECK(!published("9001"));
 	(void)close(taken);
+}
+
+static int
+is_back(int ms, const char *what)
+{
+	for (; ms > 0; ms -= 50) {
+		if (lab_run(-1, "nft list table ip pnt 2>/dev/null | "
+		    "grep -q '%s'", what) == 0)
+			return 1;
+		(void)poll(NULL, 0, 50);
+	}
+	return 0;
+}
+
+NH_CASE(stolen, "what another program takes from the host comes back")
+{
+	static const char *const how[] = { "nft flush ruleset",
+		"nft delete table ip pnt", "nft flush chain ip pnt pubs",
+		"nft flush map ip pnt pubaddr",
+		"nft add table ip pnt '{ flags dormant; }'" };
+	struct nh_vm v;
+	int tap, near;
+	size_t i;
+	struct frame f;
+
+	nh_setup_run(&h, tc);
+	nh_vm(&v, 3, 77);
+	nh_port(&v, 0, 8081, 81, IPPROTO_UDP);
+	tap = nh_start(&h, &v);
+	near = lab_udp(h.lab.host, 0, 0);
+	for (i = 0; i < sizeof(how) / sizeof(how[0]); i++) {
+		/* a rule of somebody else's is none of ours to remove */
+		ATF_REQUIRE_EQ(0, lab_run(-1, "nft add table ip theirs; %s",
+		    how[i]));
+		(void)poll(NULL, 0, 1200);
+		ATF_CHECK_MSG(is_back(1000, "127.0.0.1 . udp . 8081"), "%s",
+		    how[i]);
+		lab_send(near, 0x7f000001, 8081, "hello");
+		ATF_CHECK_MSG(lab_tap_recv(tap, IPPROTO_UDP, SOON, &f), "%s",
+		    how[i]);
+		fd_close(&near); /* its flow would not ask the rules again */
+		near = lab_udp(h.lab.host, 0, 0);
+	}
+	ATF_CHECK_EQ(0, lab_run(-1, "nft list table ip theirs"));
+	/* additions of others stay; our own changes are no theft */
+	ATF_REQUIRE_EQ(0, lab_run(-1,
+	    "nft add rule ip pnt output ip daddr 9.9.9.9 counter"));
+	ATF_CHECK_EQ(0, nh_net_down(&h, &v));
+	(void)poll(NULL, 0, 1200);
+	ATF_CHECK(is_back(1000, "9.9.9.9"));
+	/* the control: without net it stays away */
+	nh_kill(&h);
+	ATF_REQUIRE_EQ(0, lab_run(-1, "nft flush ruleset"));
+	ATF_CHECK(!is_back(1500, "pubaddr"));
 }
 
 /* What an operator would compare. */
@@ -276,6 +329,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, readable);
 	ATF_TP_ADD_TC(tp, none);
 	ATF_TP_ADD_TC(tp, restart);
+	ATF_TP_ADD_TC(tp, stolen);
 	ATF_TP_ADD_TC(tp, down);
 	ATF_TP_ADD_TC(tp, forged);
 	ATF_TP_ADD_TC(tp, timing);

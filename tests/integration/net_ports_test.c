@@ -95,6 +95,7 @@ NH_CASE(port_local, "a port on loopback answers there, and nowhere else")
 	ATF_CHECK(!lab_tap_recv(tap, IPPROTO_UDP, NEVER, &f));
 	/* the host's table flushed: the pool's address is in reach, but the
 	 * VM's own rules let only localhost's flows to that port */
+	nh_kill(&h); /* it would put the table back */
 	ATF_REQUIRE_EQ(0, lab_run(-1, "nft delete table ip pnt"));
 	lab_send(far, nh_vm_addr(&h, &v), 81, "x");
 	ATF_CHECK(!lab_tap_recv(tap, IPPROTO_UDP, NEVER, &f));

@@ -90,6 +90,7 @@ NH_CASE(denied, "nothing private, of the host or of metadata is reached")
 	    " masquerade"));
 	ATF_CHECK(!lab_reaches(tap, LAB_HOST, 9000, sock[4], NEVER));
 	/* the control: without the host's too, all of it is reached */
+	nh_kill(&h); /* it would put the table back */
 	ATF_REQUIRE_EQ(0, lab_run(-1, "nft delete table ip pnt"));
 	for (i = 0; i < NPLACES; i++)
 		ATF_CHECK_MSG(lab_reaches(tap, places[i].addr, 9000, sock[i],
@@ -174,6 +175,7 @@ NH_CASE(neighbour, "another VM is not reached, nor its published port")
 	lab_tap_send(tap, &f);
 	ATF_CHECK(!lab_tap_recv(tap2, IPPROTO_UDP, NEVER, &f));
 	/* the control */
+	nh_kill(&h); /* it would put the table back */
 	ATF_REQUIRE_EQ(0, lab_run(-1, "nft delete table ip pnt"));
 	f = lab_udp_frame(GUEST_ADDR, nh_vm_addr(&h, &w), 1, 80, "direct");
 	lab_tap_send(tap, &f);
