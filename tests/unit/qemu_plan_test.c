@@ -321,6 +321,39 @@ ATF_TC_BODY(refused, tc)
 	ATF_CHECK_EQ(EOPNOTSUPP, err.code);
 }
 
+ATF_TC_WITHOUT_HEAD(channels);
+ATF_TC_BODY(channels, tc)
+{
+	unsigned i;
+
+	(void)tc;
+	reset();
+	ATF_REQUIRE_EQ(0, make());
+	ATF_CHECK_EQ(0, plan.spawn.channels);
+	for (i = 0; i < argn; i++)
+		ATF_CHECK(strstr(argvec[i], "serial-device") == NULL);
+	req.nchannels = CHANNELS_MAX;
+	for (i = 0; i < CHANNELS_MAX; i++)
+		req.channels[i] = (uint16_t)(65535 - i);
+	/* beside every drive and the longest line */
+	req.nvolumes = CL_VOLUMES_MAX;
+	memset(req.boot_args, 'x', sizeof(req.boot_args) - 1);
+	ATF_REQUIRE_EQ_MSG(0, make(), "%s", err.msg);
+	ATF_CHECK_EQ(CHANNELS_MAX, plan.spawn.channels);
+	for (i = 0; i < argn; i++)
+		if (strcmp(argvec[i], "virtserialport,id=c7,chardev=s7,nr=8,"
+		    "name=io.postern.65528") == 0)
+			break;
+	ATF_CHECK(i < argn);
+	for (i = 0; i < argn; i++)
+		if (strcmp(argvec[i], "socket,id=s7,fd=47") == 0)
+			break;
+	ATF_CHECK(i < argn);
+	req.nchannels++;
+	ATF_CHECK_EQ(-1, make());
+	ATF_CHECK_STREQ("channel_ports", err.field);
+}
+
 ATF_TC_WITHOUT_HEAD(which);
 ATF_TC_BODY(which, tc)
 {
@@ -345,6 +378,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, kernel_line);
 	ATF_TP_ADD_TC(tp, hostile_strings);
 	ATF_TP_ADD_TC(tp, refused);
+	ATF_TP_ADD_TC(tp, channels);
 	ATF_TP_ADD_TC(tp, which);
 	return atf_no_error();
 }
