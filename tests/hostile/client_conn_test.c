@@ -37,17 +37,7 @@ ATF_TC_BODY(many_connections, tc)
 	}
 	for (i = 0; i < 40; i++)
 		(void)close(fd[i]);
-	/* places come back when their processes have been reaped */
-	for (i = 0; i < 100; i++) {
-		struct pollfd p = { .events = POLLIN };
-		p.fd = rc_dial();
-		if (poll(&p, 1, 20) == 0) {
-			(void)close(p.fd);
-			break;
-		}
-		(void)close(p.fd);
-		(void)poll(NULL, 0, 20);
-	}
+	rc_wait_place();
 	rc_others_served();
 }
 
@@ -60,15 +50,7 @@ ATF_TC_BODY(flood, tc)
 	(void)rc_serve(getuid(), CLIENT_PROGRAM);
 	for (i = 0; i < 500; i++)
 		(void)close(rc_dial());
-	for (i = 0; i < 50; i++) {
-		struct pollfd p = { .events = POLLIN };
-		p.fd = rc_dial();
-		if (poll(&p, 1, 50) == 0) {
-			(void)close(p.fd);
-			break;
-		}
-		(void)close(p.fd);
-	}
+	rc_wait_place();
 	rc_others_served();
 }
 

@@ -107,3 +107,26 @@ rc_others_served(void)
 	json_decref(j);
 	(void)close(fd);
 }
+
+void
+rc_wait_place(void)
+{
+	static const char call[] =
+	    "{\"method\":\"org.varlink.service.GetInfo\"}";
+	int fd, i, served = 0;
+	json_t *j;
+
+	for (i = 0; i < 500 && !served; i++) {
+		fd = rc_dial();
+		/* it may be turned away before it says anything */
+		(void)send(fd, call, sizeof(call), MSG_NOSIGNAL);
+		j = rc_hear(fd, 8000);
+		served = json_object_get(j, "parameters") != NULL &&
+		    json_object_get(j, "error") == NULL;
+		json_decref(j);
+		(void)close(fd);
+		if (!served)
+			(void)poll(NULL, 0, 20);
+	}
+	ATF_REQUIRE(served);
+}

@@ -29,6 +29,9 @@ void rc_hear_error(int fd, const char *error, const char *field);
 /* The connection ends; fd is closed. */
 void rc_hear_end(int fd);
 
+/* Until a connection is served: places come back when their processes have
+ * been reaped. */
+void rc_wait_place(void);
 /* An ordinary client gets its answer. */
 void rc_others_served(void);
 
