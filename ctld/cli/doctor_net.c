@@ -16,10 +16,12 @@ void
 judge_routes(const char *text, uint32_t addr, unsigned prefix,
     const char *ifprefix, struct doc_found *f)
 {
-	uint32_t pool_mask = UINT32_MAX << (32 - prefix), net, mask;
+	uint32_t pool_mask, net, mask;
 	unsigned dest, m;
 	char ifname[20];
 
+	pool_mask = prefix > 0 && prefix < 32 ? UINT32_MAX << (32 - prefix) :
+						UINT32_MAX;
 	doc_say(f, DOC_OK, "none");
 	while ((text = strchr(text, '\n')) != NULL) {
 		text++;

@@ -174,6 +174,7 @@ look(const json_t *policy)
 	}
 	links_free(&w.links);
 	free(w.slot);
+	free(w.ports);
 	return w.problems;
 }
 

@@ -31,11 +31,16 @@ struct v_slot {			/* what was found of one slot */
 	uint64_t netns;		/* inode of vmsup's; 0: unknown */
 	unsigned elements;	/* in the host's set of VMs */
 	unsigned ports;		/* in the host's maps of ports */
-	uint32_t port_addr;	/* where the last of them is bound */
 	int link, link_up;
 	char id[32];		/* of ctld's file that names it, or "" */
 	uint64_t file_generation;
 	long long file_status;	/* enum vm_status */
+};
+
+struct v_port {			/* an element of the host's maps */
+	uint32_t slot, bound;	/* bound 0: every address */
+	uint16_t host;
+	uint8_t proto;
 };
 
 struct world {
@@ -44,6 +49,8 @@ struct world {
 	char cgroup[V_HIERARCHIES][160];
 	unsigned ncgroups, v2;	/* v2: index of the v2 one */
 	struct links links;
+	struct v_port *ports;
+	unsigned nports, ports_size;
 	uint64_t host_netns;
 	json_t *problems;	/* {invariant, what, fix} */
 };

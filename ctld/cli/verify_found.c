@@ -52,13 +52,14 @@ static void
 hierarchy(struct world *w, char *line)
 {
 	char *tail = strstr(line, " - cgroup"), *rest = line, *point = NULL;
-	char *at = w->cgroup[w->ncgroups];
+	char *at;
 	size_t size = sizeof(w->cgroup[0]);
 	struct stat st;
 	unsigned i;
 
 	if (tail == NULL || w->ncgroups == V_HIERARCHIES)
 		return;
+	at = w->cgroup[w->ncgroups];
 	*tail = '\0';
 	for (i = 0; i < 5; i++)
 		point = strsep(&rest, " ");

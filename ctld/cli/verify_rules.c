@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <sched.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +26,15 @@
 #define BATCH_SIZE (256u << 10)
 #define RETRIES 5
 
-/* As hostelems.c lays them out. */
-#define VM_KEY_ADDR 16		/* offset in a key of set vm */
-#define PUBADDR_KEY 12		/* bytes of a key of map pubaddr */
+/* As hostelems.c lays keys out: every field in whole 32 bits. */
+struct vm_key {
+	char ifname[16];
+	uint32_t addr;
+};
+struct pub_key {
+	uint8_t proto, pad[3];
+	uint16_t port, pad2;
+};
 
 struct dump {
 	struct world *w;
@@ -43,38 +50,69 @@ slot_at(struct world *w, uint32_t addr)
 						       NULL;
 }
 
+/* The bytes of an element's key or data, NULL when there are none. */
+static const unsigned char *
+bytes(const struct nlattr *e, uint16_t type, size_t *n)
+{
+	const struct nlattr *a;
+
+	*n = 0;
+	a = nlm_inside(e, n);
+	a = nlm_find(a, *n, type);
+	if (a == NULL)
+		return NULL;
+	a = nlm_inside(a, n);
+	a = nlm_find(a, *n, NFTA_DATA_VALUE);
+	if (a == NULL)
+		return NULL;
+	*n = nlm_len(a);
+	return nlm_data(a);
+}
+
+static void
+port(struct world *w, uint32_t slot, const unsigned char *key, size_t n)
+{
+	struct pub_key k;
+	struct v_port *p;
+	uint32_t bound = 0;
+
+	w->slot[slot].ports++;
+	if (w->nports == w->ports_size) {
+		p = reallocarray(w->ports, w->ports_size * 2 + 64,
+		    sizeof(*p));
+		if (p == NULL)
+			return;
+		w->ports = p;
+		w->ports_size = w->ports_size * 2 + 64;
+	}
+	if (n >= sizeof(bound) + sizeof(k)) {
+		memcpy(&bound, key, sizeof(bound));
+		key += sizeof(bound);
+	}
+	memcpy(&k, key, sizeof(k));
+	w->ports[w->nports++] = (struct v_port){ slot, ntohl(bound),
+		ntohs(k.port), k.proto };
+}
+
 static void
 element(struct dump *d, const struct nlattr *e)
 {
-	const struct nlattr *in, *key, *data;
-	const unsigned char *raw;
+	int of_vm = strcmp(d->set, "vm") == 0;
+	const unsigned char *key, *data;
+	size_t n, dn;
 	struct v_slot *s;
-	size_t n;
-	uint32_t addr, bound = 0;
+	uint32_t addr;
 
-	in = nlm_inside(e, &n);
-	key = nlm_find(in, n, NFTA_SET_ELEM_KEY);
-	data = nlm_find(in, n, NFTA_SET_ELEM_DATA);
-	if (key == NULL)
+	key = bytes(e, NFTA_SET_ELEM_KEY, &n);
+	data = bytes(e, NFTA_SET_ELEM_DATA, &dn);
+	if (key == NULL ||
+	    n < (of_vm ? sizeof(struct vm_key) : sizeof(struct pub_key)) ||
+	    (!of_vm && (data == NULL || dn < sizeof(addr))))
 		return;
-	key = nlm_inside(key, &n);
-	key = nlm_find(key, n, NFTA_DATA_VALUE);
-	if (data != NULL) {
-		data = nlm_inside(data, &n);
-		data = nlm_find(data, n, NFTA_DATA_VALUE);
-	}
-	if (key == NULL || (strcmp(d->set, "vm") == 0 ?
-		nlm_len(key) < VM_KEY_ADDR + 4 :
-		data == NULL || nlm_len(data) < 4))
-		return;
-	raw = strcmp(d->set, "vm") == 0 ?
-	    (const unsigned char *)nlm_data(key) + VM_KEY_ADDR :
-	    nlm_data(data);
-	memcpy(&addr, raw, sizeof(addr));
-	if (nlm_len(key) == PUBADDR_KEY)
-		memcpy(&bound, nlm_data(key), sizeof(bound));
-	s = slot_at(d->w, ntohl(addr));
+	memcpy(&addr, of_vm ? key + offsetof(struct vm_key, addr) : data,
+	    sizeof(addr));
 	addr = ntohl(addr);
+	s = slot_at(d->w, addr);
 	if (s == NULL || s->recorded != 1 ||
 	    (s->led.state & (ST_FREE | ST_RESERVED | ST_CLOSED)) != 0) {
 		v_problem(d->w, "I1", "start the daemon anew: it writes its "
@@ -83,12 +121,10 @@ element(struct dump *d, const struct nlattr *e)
 		    addr >> 8 & 255, addr & 255);
 		return;
 	}
-	if (strcmp(d->set, "vm") == 0) {
+	if (of_vm)
 		s->elements++;
-	} else {
-		s->ports++;
-		s->port_addr = ntohl(bound);
-	}
+	else
+		port(d->w, (uint32_t)(s - d->w->slot), key, n);
 }
 
 static int
@@ -161,6 +197,19 @@ socket_inside(pid_t sup)
 	return fd;
 }
 
+/* Where a port is bound that was asked for at the owner's first address. */
+static uint32_t
+bound(const struct world *w, uint32_t slot, const struct net_port *p)
+{
+	unsigned i;
+
+	for (i = 0; i < w->nports; i++)
+		if (w->ports[i].slot == slot && w->ports[i].host == p->host &&
+		    w->ports[i].proto == p->proto)
+			return w->ports[i].bound;
+	return 0;
+}
+
 /* What was asked for, with the addresses that net chose. */
 static int
 asked(struct world *w, const struct ledger *l, uint32_t slot,
@@ -179,7 +228,7 @@ asked(struct world *w, const struct ledger *l, uint32_t slot,
 		rq->mode = NET_NONE;
 	for (i = 0; i < rq->nports && i < NET_PORTS_MAX; i++) {
 		if (rq->ports[i].addr == 0)
-			rq->ports[i].addr = s->port_addr;
+			rq->ports[i].addr = bound(w, slot, &rq->ports[i]);
 		else if (rq->ports[i].addr == NET_ADDR_ANY)
 			rq->ports[i].addr = 0;
 	}

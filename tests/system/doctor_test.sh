@@ -34,6 +34,25 @@ in_vm()
 	nsenter -t "$_p" -n "$@"
 }
 
+# a VM without its filter, without its guard, with a rule of somebody's
+lost_rules()
+{
+	in_vm "$v" nft flush table ip filter
+	finds '^I3 +vm-[0-9a-f]+ in slot [0-9]+: rule'
+	again
+	v=$(vm_cg web)
+	clean
+	in_vm "$v" nft delete table netdev postern
+	finds '^I3 +vm-'
+	again
+	v=$(vm_cg web)
+	in_vm "$v" nft insert rule ip filter FORWARD accept
+	finds '^I3 +vm-'
+	again
+	v=$(vm_cg web)
+	clean
+}
+
 again()
 {
 	me restart web 2> /dev/null || atf_fail "restart"
@@ -46,9 +65,10 @@ verify_head()
 }
 verify_body()
 {
-	instance_up
+	instance_up "[owner $TENANT]
+	bind = 127.0.0.1 0.0.0.0"
 	clean
-	start_guest web -p 8080:80 -p 8081:7/udp \
+	start_guest web -p 8080:80 -p 0.0.0.0:8081:7/udp -p 8082:81 \
 	    --allow tcp:198.51.99.0/24:443 2> /dev/null || atf_fail "start"
 	good start_guest bare --net none
 	good start_guest old
@@ -68,20 +88,7 @@ verify_body()
 	rmdir "$CG/v9-9-$TENANT" "$CG/nonsense"
 	clean
 
-	in_vm "$v" nft flush table ip filter
-	finds '^I3 +vm-[0-9a-f]+ in slot [0-9]+: rule'
-	again
-	v=$(vm_cg web)
-	clean
-	in_vm "$v" nft delete table netdev postern
-	finds '^I3 +vm-'
-	again
-	v=$(vm_cg web)
-	in_vm "$v" nft insert rule ip filter FORWARD accept
-	finds '^I3 +vm-'
-	again
-	v=$(vm_cg web)
-	clean
+	lost_rules
 
 	setpriv --reuid $((ID_BASE + 101)) --regid $((ID_BASE + 101)) \
 	    --clear-groups sleep 60 &
@@ -99,7 +106,7 @@ verify_body()
 	slot=${slot#v}
 	in_ns nft delete element ip "$INST" vm \
 	    "{ \"pt$slot\" . 10.200.$((slot * 2 / 256)).$((slot * 2 % 256 + 1)) }"
-	finds "^I1 +slot $slot: 0 elements and 2 ports .* not 1 and 2"
+	finds "^I1 +slot $slot: 0 elements and 3 ports .* not 1 and 3"
 	# what it says to do helps
 	kill -9 "$(role_pid ctld)"
 	sleep 0.3
