@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Another list, other ports, for a VM that runs (NET_SET, NET_SHOW of the
- * real privd-net), judged by packets. As root, in private namespaces. Each
+ * Another list, other ports, for a VM that runs (PRIVOP_NET_SET and
+ * PRIVOP_NET_SHOW of the real privd-net), judged by packets. As root, in private namespaces. Each
  * protection has its negative control.
  */
 #include <atf-c.h>

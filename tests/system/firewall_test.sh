@@ -2,7 +2,7 @@
 # `postern firewall` and `postern port` on running and stopped VMs, end to end
 # with the test guest: what changes is seen by its packets. Runs as root to
 # make the instance, and as the tenant for every call.
-# shellcheck shell=sh disable=SC2015,SC2119 # atf_fail ends a test
+# shellcheck shell=sh disable=SC2015,SC2016,SC2119 # atf_fail ends a test
 
 HOST=93.184.215.1
 ALLOWED=93.184.215.10
@@ -104,6 +104,40 @@ lists_body()
 	expect_pongs 3 "set"
 	good me network web
 	grep -q '^allow *udp:9.9.9.9/32:53' out.txt || atf_fail "network"
+	# somebody else's is not there at all
+	refused 3 'no VM' as "$TENANT2" firewall show web
+	refused 3 'no VM' as "$TENANT2" firewall reset "$TENANT/web"
+	good as "$ADMIN" firewall show "$TENANT/web"
+	good me firewall reset web
+	expect_pongs 0 "reset"
+	good me stop web
+	# kept, and changed, in the definition
+	good me firewall add web tcp:1.1.1.1:80
+	good me firewall show web --json
+	[ "$(json '["running"]' < out.txt)" = False ] &&
+	    [ "$(json '["allow"][0]["packets"]' < out.txt)" = None ] ||
+	    atf_fail "stopped: $(cat out.txt)"
+	good me rm web
+	refused 3 'no VM' me firewall show web
+	nothing_made made.before
+}
+lists_cleanup()
+{
+	firewall_down
+}
+
+atf_test_case bad_entry cleanup
+bad_entry_head()
+{
+	instance_case bad_entry "one bad entry among ten changes nothing" 200
+}
+bad_entry_body()
+{
+	instance_up
+	world
+	start_guest web -p 9001:9999/udp --allow icmp:$ALLOWED 2> /dev/null ||
+	    atf_fail "start"
+	expect_pongs 3 "listed"
 	# one bad entry among ten: nothing changed
 	set -- icmp:1.0.0.1 icmp:1.0.0.2 icmp:1.0.0.3 icmp:1.0.0.4 \
 	    icmp:1.0.0.5 icmp:1.0.0.6 icmp:1.0.0.7 icmp:1.0.0.8 icmp:1.0.0.9
@@ -119,24 +153,11 @@ lists_body()
 	refused 2 'is not PROTO:CIDR' me firewall add web nonsense
 	refused 2 'say an entry' me firewall set web
 	expect_pongs 3 "after refusals"
-	# somebody else's is not there at all
-	refused 3 'no VM' as $TENANT2 firewall show web
-	refused 3 'no VM' as $TENANT2 firewall reset "$TENANT/web"
-	good as $ADMIN firewall show "$TENANT/web"
-	good me firewall reset web
-	expect_pongs 0 "reset"
-	good me stop web
-	# kept, and changed, in the definition
-	good me firewall add web tcp:1.1.1.1:80
-	good me firewall show web --json
-	[ "$(json '["running"]' < out.txt)" = False ] &&
-	    [ "$(json '["allow"][0]["packets"]' < out.txt)" = None ] ||
-	    atf_fail "stopped: $(cat out.txt)"
-	good me rm web
-	refused 3 'no VM' me firewall show web
-	nothing_made made.before
+	# the control: without it the ten are taken
+	good me firewall set web "$@"
+	expect_pongs 0 "replaced"
 }
-lists_cleanup()
+bad_entry_cleanup()
 {
 	firewall_down
 }
@@ -163,7 +184,7 @@ ports_body()
 	refused 1 'published already' me port add web 8080:80
 	refused 1 'is not published' me port remove web 8099:80
 	refused 4 'you may publish ports 1024' me port add web 80:80
-	in_ns $PY -c 'import socket
+	in_ns "$PY" -c 'import socket
 s = socket.socket(); s.bind(("127.0.0.1", 8090)); s.listen()
 print("ready", flush=True)
 import time; time.sleep(600)' > listener.out &
@@ -217,7 +238,7 @@ atf_init_test_cases()
 {
 	# shellcheck source=tests/lib/instance.sh
 	. "$(atf_config_get top_srcdir)/tests/lib/instance.sh"
-	for c in lists ports without_network; do
+	for c in lists bad_entry ports without_network; do
 		atf_add_test_case $c
 	done
 }
