@@ -17,6 +17,7 @@ CAPS = {"CHOWN": 0, "SETGID": 6, "SETUID": 7, "SETPCAP": 8, "NET_ADMIN": 12,
 SOCKET, MEMFD, PIDFD = r"socket:\[", r"/memfd:", r"anon_inode:\[pidfd\]"
 EVENTS = r"anon_inode:\[(eventpoll|eventfd|signalfd)\]"
 PIPE, NET, MNT = r"pipe:\[", r"net:\[", r"mnt:\["
+MOUNTS = r"/proc/\d+/mountinfo$"
 LOCK, CGROUP = r"/.*/lock$", r"/sys/fs/cgroup/.*-vms$"
 
 # What stands behind each descriptor of common/rolefd.h.
@@ -33,15 +34,16 @@ CLASSES = {
     "JAIL_FD_FILTER_FC": MEMFD, "JAIL_FD_VMMDIR": r"/",
     "JAIL_FD_LOCK": LOCK,
     "CTLD_FD_STATE": r"/.*/ctld$", "CTLD_FD_RUN": r"/.*/ctld$",
+    "JAIL_FD_MOUNTS": MOUNTS,
     "CTLD_FD_LOCK": LOCK, "CTLD_FD_CHANNEL": r"/.*/channel$",
     "CLIENT_FD_FILTER_CHILD": MEMFD,
 }
 # What a role opens or is sent besides, at any other number.
 EXTRA = {
-    "privd-front": (SOCKET,),
+    "privd-front": (SOCKET, MOUNTS),
     "privd-net": (SOCKET,),
     "privd-jail": (PIDFD, NET, MNT, CGROUP),
-    "ctld": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE),
+    "ctld": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE, MOUNTS),
     "ctld-client": (EVENTS, r"/proc/\d+/mountinfo$"),
     "connection": (SOCKET, MEMFD, r"/proc/\d+/mountinfo$"),
     "vmsup": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE, r"/dev/null$"),
