@@ -64,13 +64,13 @@ links()
 	    grep -vE "^(libc|ld-linux-x86-64|$2)\\.so\\."
 }
 
-# row NAME: its file below privd, its test below tests.
+# row NAME: its file below privd; its test below tests, or a harness's call.
 row()
 {
 	upper=$(printf %s "$1" | tr '[:lower:]' '[:upper:]')
 	find privd -name "op_$1.c" | grep -q . ||
 	    echo "$1: no file op_$1.c below privd"
-	grep -rqwE --include='*_test.c' --include='*_test.sh' \
+	grep -rqwE --include='*_test.c' --include='*harness.c' \
 	    "PRIVOP_$upper|op_$1|op_$1_check|priv_$1" tests ||
 	    echo "$1: no test names it"
 }

@@ -104,6 +104,7 @@ flood_body()
 	# one that reads everything, one that reads nothing, one that is held
 	me console web < /dev/zero > /dev/null 2>&1 &
 	reader=$!
+	# shellcheck disable=SC2216 # that it does not read is the point
 	{ me console web < /dev/null; } 2> /dev/null | sleep 100 &
 	stalled=$!
 	on_terminal held web
@@ -128,6 +129,57 @@ flood_body()
 flood_cleanup()
 {
 	instance_down
+}
+
+# one at a time: the second of a port is refused
+one_at_a_time()
+{
+	sleep 300 > in &
+	hold=$!
+	me connect web 7 < in > busy.out 2>&1 &
+	echo first > in
+	wait_for 50 "the first" grep -q '7: first' busy.out
+	refused 6 'somebody is connected' me connect web 7
+	end_all $hold
+}
+
+# a new daemon: the connection stays, new ones work
+across_restart()
+{
+	wait_for 100 "the first to be gone" answers 7
+	sleep 300 > in &
+	hold=$!
+	me connect web 7 < in > across.out 2>&1 &
+	echo before > in
+	wait_for 50 "before" grep -q '7: before' across.out
+	old=$(role_pid ctld)
+	kill -9 "$old"
+	wait_for 100 "a new ctld" other_role ctld "$old"
+	daemon_back
+	echo after > in
+	wait_for 50 "after" grep -q '7: after' across.out
+	good me channel web
+	refused 6 'somebody is connected' me connect web 7
+	end_all $hold
+	wait_for 100 "free" answers 7
+	good dial "$TENANT" "$path" 7 again "OK 7
+7: again
+"
+}
+
+# the VM's end is the connection's
+vm_ends()
+{
+	sleep 300 > in &
+	hold=$!
+	me connect web 7 < in > end.out 2>&1 &
+	end=$!
+	echo last > in
+	wait_for 50 "the last" grep -q '7: last' end.out
+	good me stop --all
+	[ ! -e "$path" ] || atf_fail "its socket is left"
+	wait $end || atf_fail "the connection's end: $(cat end.out)"
+	end_all $hold
 }
 
 atf_test_case connect cleanup
@@ -176,48 +228,12 @@ this port
 	in_ns setpriv --reuid "$TENANT2" --regid "$TENANT2" \
 	    --clear-groups ls "${path%/*}" > /dev/null 2>&1 &&
 	    atf_fail "names of channels can be listed"
-	# one at a time
 	mkfifo in
-	sleep 300 > in &
-	hold=$!
-	me connect web 7 < in > busy.out 2>&1 &
-	echo first > in
-	wait_for 50 "the first" grep -q '7: first' busy.out
-	refused 6 'somebody is connected' me connect web 7
-	end_all $hold
-	# a new daemon: the connection stays, new ones work
-	wait_for 100 "the first to be gone" answers 7
-	sleep 300 > in &
-	hold=$!
-	me connect web 7 < in > across.out 2>&1 &
-	echo before > in
-	wait_for 50 "before" grep -q '7: before' across.out
-	old=$(role_pid ctld)
-	kill -9 "$old"
-	wait_for 100 "a new ctld" other_role ctld "$old"
-	daemon_back
-	echo after > in
-	wait_for 50 "after" grep -q '7: after' across.out
-	good me channel web
-	refused 6 'somebody is connected' me connect web 7
-	end_all $hold
-	wait_for 100 "free" answers 7
-	good dial "$TENANT" "$path" 7 again "OK 7
-7: again
-"
+	one_at_a_time
+	across_restart
 	echo 'do open,9' | me connect web 7 > /dev/null
 	wait_for 50 "port 9" answers 9
-	# the VM's end is the connection's
-	sleep 300 > in &
-	hold=$!
-	me connect web 7 < in > end.out 2>&1 &
-	end=$!
-	echo last > in
-	wait_for 50 "the last" grep -q '7: last' end.out
-	good me stop --all
-	[ ! -e "$path" ] || atf_fail "its socket is left"
-	wait $end || atf_fail "the connection's end: $(cat end.out)"
-	end_all $hold
+	vm_ends
 	refused 6 'web.*Stopped' me connect web 7
 	good me rm web plain
 	nothing_made made.before

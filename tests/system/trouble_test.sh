@@ -194,6 +194,7 @@ disk_full_body()
 }
 disk_full_cleanup()
 {
+	# shellcheck disable=SC2034 # instance.sh's
 	INSTANCE_UNSHARE=-m
 	instance_down
 }
