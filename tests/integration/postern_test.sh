@@ -149,7 +149,7 @@ start_files_body()
 	on 0 -o ignore -e 'match:^note: names will not resolve' \
 	    -- start web --kernel kernel --allow tcp:192.0.2.0/24:443
 	on 1 -e 'match:--kernel: missing' -- start web --cpus 2
-	on 1 -e 'match:cannot do this: ready: agent' -- start web \
+	on 0 -o 'inline:web is running\n' -- start web \
 	    --kernel kernel --ready agent
 	on 0 -o 'inline:web is defined\n' -- create web --kernel kernel
 	on 1 -e 'match:the name is taken' -- create taken --kernel kernel
