@@ -44,7 +44,8 @@ console_body()
 	for n in 1 2 3 4; do
 		me console web < hold > console.$n &
 	done
-	wait_for 50 "all four" too_many web
+	# each hears what one of them asked for
+	wait_for 100 "all four" all_hear hold
 	refused 5 'consoles: your ceiling of 4' me console web
 	echo hello | me connect web 7 > /dev/null 2>&1 &&
 	    atf_fail "a port that was never declared"
@@ -73,14 +74,15 @@ console_cleanup()
 	instance_down
 }
 
-too_many()
+all_hear()
 {
-	echo | me console "$1" 2>&1 | grep -q ceiling
+	echo "do say,four" > "$1"
+	grep -l '^four' console.1 console.2 console.3 console.4
 }
 
 room()
 {
-	! too_many "$1"
+	! echo | me console "$1" 2>&1 | grep -q ceiling
 }
 
 # end_all PID...: these processes and their children
@@ -104,9 +106,10 @@ flood_body()
 	# one that reads everything, one that reads nothing, one that is held
 	me console web < /dev/zero > /dev/null 2>&1 &
 	reader=$!
-	# shellcheck disable=SC2216 # that it does not read is the point
-	{ me console web < /dev/null; } 2> /dev/null | sleep 100 &
+	mkfifo full
+	sleep 100 < full &
 	stalled=$!
+	me console web < /dev/null > full 2> /dev/null &
 	on_terminal held web
 	sleep 1
 	sup=$(vm_pid "$(vm_cg web)" sup)
@@ -131,57 +134,6 @@ flood_cleanup()
 	instance_down
 }
 
-# one at a time: the second of a port is refused
-one_at_a_time()
-{
-	sleep 300 > in &
-	hold=$!
-	me connect web 7 < in > busy.out 2>&1 &
-	echo first > in
-	wait_for 50 "the first" grep -q '7: first' busy.out
-	refused 6 'somebody is connected' me connect web 7
-	end_all $hold
-}
-
-# a new daemon: the connection stays, new ones work
-across_restart()
-{
-	wait_for 100 "the first to be gone" answers 7
-	sleep 300 > in &
-	hold=$!
-	me connect web 7 < in > across.out 2>&1 &
-	echo before > in
-	wait_for 50 "before" grep -q '7: before' across.out
-	old=$(role_pid ctld)
-	kill -9 "$old"
-	wait_for 100 "a new ctld" other_role ctld "$old"
-	daemon_back
-	echo after > in
-	wait_for 50 "after" grep -q '7: after' across.out
-	good me channel web
-	refused 6 'somebody is connected' me connect web 7
-	end_all $hold
-	wait_for 100 "free" answers 7
-	good dial "$TENANT" "$path" 7 again "OK 7
-7: again
-"
-}
-
-# the VM's end is the connection's
-vm_ends()
-{
-	sleep 300 > in &
-	hold=$!
-	me connect web 7 < in > end.out 2>&1 &
-	end=$!
-	echo last > in
-	wait_for 50 "the last" grep -q '7: last' end.out
-	good me stop --all
-	[ ! -e "$path" ] || atf_fail "its socket is left"
-	wait $end || atf_fail "the connection's end: $(cat end.out)"
-	end_all $hold
-}
-
 atf_test_case connect cleanup
 connect_head()
 {
@@ -190,7 +142,6 @@ connect_head()
 connect_body()
 {
 	instance_up
-	made > made.before
 	good start_guest web --channel 7 --channel 9 --boot-args 'echo shut,9'
 	good start_guest plain
 	wait_for 50 "the port" answers 7
@@ -228,20 +179,79 @@ this port
 	in_ns setpriv --reuid "$TENANT2" --regid "$TENANT2" \
 	    --clear-groups ls "${path%/*}" > /dev/null 2>&1 &&
 	    atf_fail "names of channels can be listed"
+	good me stop web
+	[ ! -e "$path" ] || atf_fail "its socket is left"
+	refused 6 'web.*Stopped' me connect web 7
+	refused 6 'web.*Stopped' me channel web
+}
+connect_cleanup()
+{
+	instance_down
+}
+
+atf_test_case across cleanup
+across_head()
+{
+	instance_case across "a connection across a new daemon, to its end" 300
+}
+across_body()
+{
+	instance_up
+	made > made.before
+	good start_guest web --channel 7 --channel 9 --boot-args 'echo shut,9'
+	wait_for 50 "the port" answers 7
+	good me channel web --json
+	path=$(json '["UnixSocket"]["path"]' < out.txt)
+	# one at a time
 	mkfifo in
-	one_at_a_time
-	across_restart
+	sleep 300 > in &
+	hold=$!
+	me connect web 7 < in > busy.out 2>&1 &
+	echo first > in
+	wait_for 50 "the first" grep -q '7: first' busy.out
+	refused 6 'somebody is connected' me connect web 7
+	end_all $hold
+	# a new daemon: the connection stays, new ones work
+	wait_for 100 "the first to be gone" answers 7
+	sleep 300 > in &
+	hold=$!
+	me connect web 7 < in > across.out 2>&1 &
+	echo before > in
+	wait_for 50 "before" grep -q '7: before' across.out
+	old=$(role_pid ctld)
+	kill -9 "$old"
+	wait_for 100 "a new ctld" other_role ctld "$old"
+	daemon_back
+	echo after > in
+	wait_for 50 "after" grep -q '7: after' across.out
+	good me channel web
+	refused 6 'somebody is connected' me connect web 7
+	end_all $hold
+	wait_for 100 "free" answers 7
+	good dial "$TENANT" "$path" 7 again "OK 7
+7: again
+"
 	echo 'do open,9' | me connect web 7 > /dev/null
 	wait_for 50 "port 9" answers 9
-	vm_ends
+	# the VM's end is the connection's
+	sleep 300 > in &
+	hold=$!
+	me connect web 7 < in > end.out 2>&1 &
+	end=$!
+	echo last > in
+	wait_for 50 "the last" grep -q '7: last' end.out
+	good me stop --all
+	[ ! -e "$path" ] || atf_fail "its socket is left"
+	wait $end || atf_fail "the connection's end: $(cat end.out)"
+	end_all $hold
 	refused 6 'web.*Stopped' me connect web 7
-	good me rm web plain
+	good me rm web
 	nothing_made made.before
 	daemon_down
 	daemon_undo
 	[ ! -e "$I/run" ] || atf_fail "left: $(find "$I/run")"
 }
-connect_cleanup()
+across_cleanup()
 {
 	instance_down
 }
@@ -294,7 +304,7 @@ atf_init_test_cases()
 {
 	# shellcheck source=tests/lib/instance.sh
 	. "$(atf_config_get top_srcdir)/tests/lib/instance.sh"
-	for c in console flood connect agent; do
+	for c in console flood connect across agent; do
 		atf_add_test_case $c
 	done
 }
