@@ -107,9 +107,9 @@ flood_body()
 	me console web < /dev/zero > /dev/null 2>&1 &
 	reader=$!
 	mkfifo full
-	sleep 100 < full &
+	exec 9<> full
+	me console web < /dev/null > full 2> /dev/null 9>&- &
 	stalled=$!
-	me console web < /dev/null > full 2> /dev/null &
 	on_terminal held web
 	sleep 1
 	sup=$(vm_pid "$(vm_cg web)" sup)
