@@ -285,6 +285,7 @@ roles_start(struct starter *s, struct err *e)
 {
 	struct wires w;
 
+	memset(&w, -1, sizeof(w));
 	if (wire_pair(w.ctld_front) < 0 || wire_pair(w.front_net) < 0 ||
 	    wire_pair(w.front_jail) < 0 || wire_pair(w.jail_net) < 0 ||
 	    wire_pair(w.client_ctld) < 0)
