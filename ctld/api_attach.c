@@ -79,8 +79,9 @@ attach_fault(const struct ticket *t, const struct vm *vm, int code,
 	case EAGAIN:
 		fault_set(why, CLE_STATE, "name", "Starting");
 		break;
-	default:
-		fault_host(why, STEP_NONE, code, "supervisor");
+	default: /* a tenant's word: only what can be an errno goes on */
+		fault_host(why, STEP_NONE, code > 0 && code < 4096 ? code :
+			EPROTO, "supervisor");
 	}
 }
 

@@ -17,7 +17,8 @@ CASE(foreign, "a foreign and an absent VM answer alike")
 	static const uint16_t ops[] = { CLIENTOP_GET, CLIENTOP_STOP,
 		CLIENTOP_KILL, CLIENTOP_REMOVE, CLIENTOP_LOGS,
 		CLIENTOP_BOOT, CLIENTOP_DEFINITION, CLIENTOP_PAUSE,
-		CLIENTOP_RESUME, CLIENTOP_WAIT };
+		CLIENTOP_RESUME, CLIENTOP_WAIT, CLIENTOP_CONSOLE,
+		CLIENTOP_CONNECT, CLIENTOP_CHANNEL };
 	unsigned char body[WIRE_BODY_MAX] = { 0 };
 	struct wire_msg mine, none;
 	struct cl_ref ref = { .owner = FAKE_UID };

@@ -283,6 +283,8 @@ sup_hello(struct fake *f, struct fake_slot *s, struct wire_msg *m)
 	struct supreq_state st = { s->sup_state, s->end, s->wait_status, 0 };
 	struct wire_hdr h = { .type = SUPOP_STATE, .seq = ++f->seq };
 
+	if (f->sup_version != 0)
+		rep.version = f->sup_version;
 	MUST(wire_reply(s->conn, m, &rep, sizeof(rep), NULL, 0) == 0);
 	(void)wire_send(s->conn, &h, &st, sizeof(st), NULL, 0);
 }
@@ -300,6 +302,18 @@ sup_pause(struct fake *f, unsigned slot, struct wire_msg *m)
 			SUP_RUNNING, END_UNKNOWN, -1);
 	MUST(wire_reply(f->slots[slot].conn, m, &rep, sizeof(rep), NULL, 0) ==
 	    0);
+}
+
+/* The stream is kept; the answer is the script's. */
+static void
+sup_stream(struct fake *f, struct fake_slot *s, struct wire_msg *m)
+{
+	struct rep_hdr rep = { .code = f->stream_code };
+
+	fd_close(&f->stream);
+	f->stream = fd_steal(&m->fds[0]);
+	if (f->stream_code != -2)
+		MUST(wire_reply(s->conn, m, &rep, sizeof(rep), NULL, 0) == 0);
 }
 
 static void
@@ -320,6 +334,10 @@ on_sup(struct fake *f, unsigned slot)
 	MUST(wire_check_request(&m, supop_row(m.h.type)) == 0);
 	if (m.h.type == SUPOP_HELLO) {
 		sup_hello(f, s, &m);
+		return;
+	}
+	if (m.h.type == SUPOP_CONSOLE || m.h.type == SUPOP_CONNECT) {
+		sup_stream(f, s, &m);
 		return;
 	}
 	if (m.h.type == SUPOP_PAUSE || m.h.type == SUPOP_RESUME) {
@@ -480,6 +498,7 @@ fake_start(struct fake *f)
 	memset(f, 0, sizeof(*f));
 	f->sup_state = SUP_RUNNING;
 	f->sup_wait = -1;
+	f->stream = -1;
 	for (i = 0; i < FAKE_SLOTS; i++) {
 		f->slots[i].state = ST_FREE;
 		f->slots[i].pidfd = f->slots[i].listener = -1;

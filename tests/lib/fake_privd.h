@@ -52,6 +52,9 @@ struct fake {
 	uint32_t sup_state, sup_end; /* what a new supervisor says at first */
 	int32_t sup_wait;
 	int deaf;		/* guests ignore SHUTDOWN */
+	uint32_t sup_version;	/* of HELLO; 0: today's */
+	int stream_code;	/* to CONSOLE and CONNECT; -2: no answer */
+	int stream;		/* the last that came with one, or -1 */
 	int sup_code;		/* supervisors answer PAUSE and RESUME so; -1:
 				   they do not answer */
 	/* what happened */
