@@ -16,8 +16,11 @@ enum {	/* front */
 	FRONT_FD_LOCK,		/* run_dir/lock: front, net, jail and ctld keep
 				   it open and nothing more, so that the next
 				   daemon waits for the last of them */
+	FRONT_FD_NOTIFY,	/* connected to the service manager's
+				   NOTIFY_SOCKET; closed: there is none */
 	FRONT_FD_END
 };
+#define NOTIFY_PING_MS 5000	/* how often front pings there */
 enum {	/* net; chrooted into a detached empty file system */
 	NET_FD_FRONT = 5,
 	NET_FD_JAIL,		/* NS_FDS come in here */

@@ -66,6 +66,8 @@ main(void)
 	f->slots = calloc(f->conf.slots, sizeof(*f->slots));
 	if (f->slots == NULL)
 		fatalx("out of memory for %u slots", f->conf.slots);
+	/* before anything is opened that could get its number */
+	f->notify = fcntl(FRONT_FD_NOTIFY, F_GETFD) < 0 ? -1 : FRONT_FD_NOTIFY;
 	f->ctld = FRONT_FD_CTLD;
 	f->net = (struct server){ .fd = FRONT_FD_NET, .name = "net" };
 	f->jail = (struct server){ .fd = FRONT_FD_JAIL, .name = "jail" };
@@ -80,5 +82,6 @@ main(void)
 	role_seal(RFD_FILTER);
 	resync(f);
 	log_info("ready");
+	notify(f, "READY=1");
 	loop_run(f);
 }

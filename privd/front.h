@@ -73,6 +73,8 @@ struct front {
 	uint32_t seq;		/* of the last request sent */
 	uint64_t generation;	/* the next one to give out */
 	int ctld;
+	int notify;		/* the service manager, or -1 */
+	int64_t ping_at;	/* tell it again that front lives */
 	int mounts;		/* /proc/self/mountinfo, opened beforehand */
 	struct server net, jail;
 	unsigned ncalls, nfds;	/* held */
@@ -202,6 +204,9 @@ enum resync_act resync_decide(const struct ledger_slot *rec, int damaged,
     const struct found *got);
 
 /* loop.c */
+/* Tell the service manager, if there is one that listens; puts off the next
+ * ping. What it does not take is lost: it is no concern of the VMs. */
+void notify(struct front *f, const char *text);
 void loop_run(struct front *f) __attribute__((noreturn));
 
 static inline struct rep_hdr

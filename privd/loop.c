@@ -5,10 +5,13 @@
  */
 #include <errno.h>
 #include <poll.h>
+#include <string.h>
+#include <unistd.h>
 
 #include "common/fdlook.h"
 #include "common/fdutil.h"
 #include "common/log.h"
+#include "common/rolefd.h"
 #include "privd/front.h"
 
 #define BURST 32 /* requests read before the answers get their turn */
@@ -75,7 +78,19 @@ timeout(const struct front *f)
 		next = f->jail.deadline;
 	if (f->out_head != NULL && f->out_deadline < next)
 		next = f->out_deadline;
+	if (f->notify >= 0 && f->ping_at < next)
+		next = f->ping_at > now ? f->ping_at : now;
 	return next == INT64_MAX ? -1 : (int)(next - now);
+}
+
+void
+notify(struct front *f, const char *text)
+{
+	if (f->notify < 0)
+		return;
+	if (write(f->notify, text, strlen(text)) < 0)
+		log_debug("service manager: %s", strerror(errno));
+	f->ping_at = now_ms() + NOTIFY_PING_MS;
 }
 
 void
@@ -97,6 +112,8 @@ loop_run(struct front *f)
 				continue;
 			fatal("poll");
 		}
+		if (f->notify >= 0 && now_ms() >= f->ping_at)
+			notify(f, "WATCHDOG=1");
 		if (p[1].revents != 0)
 			hear(f, &f->net);
 		if (p[2].revents != 0)

@@ -32,6 +32,7 @@ struct options {
 	int given, down;
 	uint32_t id[2];	/* uid and gid of conf */
 	char *env[ENV_MAX + 1];
+	char *notify, *watchdog; /* the service manager's */
 };
 
 _Noreturn static void
@@ -86,6 +87,17 @@ options_get(struct options *o, int argc, char *argv[])
 		usage();
 }
 
+static char *
+variable(const char *name)
+{
+	const char *v = getenv(name);
+	char *copy = v != NULL ? strdup(v) : NULL;
+
+	if (v != NULL && copy == NULL)
+		fatalx("out of memory");
+	return copy;
+}
+
 /* All that may pass on is what conf reads of the environment. */
 static void
 environment(struct options *o)
@@ -103,6 +115,8 @@ environment(struct options *o)
 		if (o->env[n - 1] == NULL)
 			fatalx("out of memory");
 	}
+	o->notify = variable("NOTIFY_SOCKET");
+	o->watchdog = variable("WATCHDOG_USEC");
 	if (clearenv() != 0)
 		fatalx("clearenv failed");
 }
@@ -210,6 +224,7 @@ main(int argc, char *argv[])
 		return down(&s);
 	must(dirs_rest(&s, &e), &e);
 	modules_load();
+	must(notify_open(&s, o.notify, o.watchdog, &e), &e);
 	must(cg_start(&s.cg, &s.conf, &e), &e);
 	must(forward_save(s.run_dir, &s.was_off, &e), &e);
 	must(roles_start(&s, &e), &e);

@@ -277,6 +277,7 @@ become_front(const struct starter *s, const struct wires *w, struct err *e)
 	AT(FRONT_FD_JAIL) = w->front_jail[0];
 	AT(FRONT_FD_LEDGER) = s->ledger;
 	AT(FRONT_FD_LOCK) = s->lock;
+	AT(FRONT_FD_NOTIFY) = s->notify;
 	return launch(s, &l, e);
 }
 

@@ -28,6 +28,7 @@ struct starter {
 	int run_dir, libexec;
 	int ctld_run, ctld_state, ctld_channel; /* ctld's own directories */
 	int ledger, listen;
+	int notify;	/* to the service manager, or -1 */
 	int was_off;	/* IPv4 forwarding was off before us */
 	struct cgroups cg;
 };
@@ -56,6 +57,12 @@ int lock_take(struct starter *s, int wait_ms, struct err *e);
  * what it may see, NULL-terminated. dir may be -1 with optional. */
 int conf_run(struct starter *s, int dir, char *name, int optional,
     const uint32_t id[2], char *const env[], struct err *e);
+
+/* notify.c: a socket connected to the service manager (sd_notify(3)'s
+ * protocol; front writes), or -1. where: NOTIFY_SOCKET; usec: WATCHDOG_USEC,
+ * NULL if there is none; shorter than front's pings is refused. */
+int notify_open(struct starter *s, const char *where, const char *usec,
+    struct err *e);
 
 /* cgstart.c */
 int cg_start(struct cgroups *cg, const struct sysconf *c, struct err *e);

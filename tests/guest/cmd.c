@@ -8,6 +8,8 @@
  */
 #include "guest.h"
 
+#define EAT_FROM 0x1000000u	/* far behind the guest's own pages */
+
 static struct {
 	const char *line;	/* the whole command line */
 	const char *next;	/* what is left of it */
@@ -76,6 +78,18 @@ do_spin(struct args *a)
 	(void)a;
 	for (;;)
 		__asm__ volatile("pause");
+}
+
+/* One byte in each page above the guest's own: the VMM needs them all then. */
+static void
+do_eat(struct args *a)
+{
+	volatile uint8_t *page = (volatile uint8_t *)EAT_FROM;
+	uint32_t n = number(a) << 8;
+
+	for (; n > 0; n--, page += 4096)
+		*page = 1;
+	serial_puts("POSTERN-TEST-GUEST full\n");
 }
 
 static void
@@ -253,6 +267,7 @@ static const struct {
 } words[] = {
 	{ "halt", do_halt },		/* stop for ever, deaf to everything */
 	{ "spin", do_spin },		/* burn the CPU for ever */
+	{ "eat", do_eat },		/* eat,MIB of its memory */
 	{ "flood", do_flood },		/* write to the console for ever */
 	{ "reboot", do_reboot },
 	{ "poweroff", do_poweroff },

@@ -229,9 +229,74 @@ refusals_cleanup()
 	down
 }
 
+atf_test_case notify cleanup
+notify_head()
+{
+	atf_set require.user root
+	atf_set require.progs python3
+	atf_set descr 'front itself tells a service manager: ready, alive'
+}
+notify_body()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	inside '
+	cat >hear.py <<EOT
+import socket, struct
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.setsockopt(socket.SOL_SOCKET, socket.SO_PASSCRED, 1)
+s.bind("notify")
+while True:
+    text, anc, _, _ = s.recvmsg(256, 64)
+    pid = struct.unpack("3i", anc[0][2])[0]
+    print(text.decode(), pid, flush=True)
+EOT
+	python3 hear.py >heard &
+	H=$!
+	trap "kill \$H" EXIT
+	n=0
+	until [ -S notify ]; do
+		n=$((n + 1))
+		[ $n -lt 100 ] || err "no listener"
+		sleep 0.05
+	done
+	# the control: nobody is told who did not ask
+	up
+	kill -9 $P
+	gone
+	[ ! -s heard ] || err "told: $(cat heard)"
+	export NOTIFY_SOCKET=$dir/notify WATCHDOG_USEC=10000000
+	up
+	n=0
+	until grep -qx "WATCHDOG=1 $P" heard; do
+		n=$((n + 1))
+		[ $n -lt 200 ] || err "no ping: $(cat heard)"
+		sleep 0.1
+	done
+	[ "$(head -n 1 heard)" = "READY=1 $P" ] || err "$(cat heard)"
+	# a manager that is gone is no reason to end
+	kill $H
+	rm notify
+	sleep 6
+	kill -0 $P || err "ended with the manager"
+	kill -9 $P
+	gone
+	python3 hear.py >heard &
+	H=$!
+	sleep 1
+	WATCHDOG_USEC=9000000 refused "WatchdogSec=10 or more"
+	WATCHDOG_USEC=often refused "is no number"
+	NOTIFY_SOCKET=notify refused "neither a path nor"
+	'
+}
+notify_cleanup()
+{
+	down
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case up_and_down
 	atf_add_test_case one_fate
 	atf_add_test_case refusals
+	atf_add_test_case notify
 }
