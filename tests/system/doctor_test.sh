@@ -104,13 +104,15 @@ verify_body()
 	clean
 	slot=${v%%-*}
 	slot=${slot#v}
+	# net puts it back within a second: look while it cannot
+	net=$(role_pid privd-net)
+	kill -STOP "$net"
 	in_ns nft delete element ip "$INST" vm \
 	    "{ \"pt$slot\" . 10.200.$((slot * 2 / 256)).$((slot * 2 % 256 + 1)) }"
 	finds "^I1 +slot $slot: 0 elements and 3 ports .* not 1 and 3"
-	# what it says to do helps
-	kill -9 "$(role_pid ctld)"
-	sleep 0.3
-	daemon_back
+	kill -CONT "$net"
+	wait_for 50 "the element is back" in_ns nft get element ip "$INST" vm \
+	    "{ \"pt$slot\" . 10.200.$((slot * 2 / 256)).$((slot * 2 % 256 + 1)) }"
 	clean
 	verify --json > out.txt || atf_fail "--json"
 	[ "$(cat out.txt)" = '[]' ] || atf_fail "$(cat out.txt)"
