@@ -48,7 +48,7 @@ snapshot()
 	# the tools' own copies of the last but one state come and go, and
 	# who runs the tests writes, too
 	find /etc /home /root /run /usr/local /var/lib -xdev \
-	    ! -name '.pwd.lock' ! -path '/etc/*-' ! -path '/root/.kyua*' \
+	    ! -name '.pwd.lock' ! -path '/etc/*-' ! -path '*/.kyua*' \
 	    -printf '%p %y %m %U:%G %l\n' | sort
 	find /etc -xdev -type f ! -path '/etc/*-' ! -name .pwd.lock \
 	    -exec cksum {} + | sort
