@@ -47,7 +47,7 @@ struct conns {
 
 static int (*const handlers[CLIENTOP_END])(struct ticket *,
     struct wire_msg *) = {
-#define CLIENTOP(NAME, name, may, i0, i1, o0, o1) \
+#define CLIENTOP(NAME, name, about, i0, i1, o0, o1) \
 	[CLIENTOP_##NAME] = api_##name,
 #include "policy/clientops.def"
 #undef CLIENTOP
@@ -145,14 +145,10 @@ ticket_sock(const struct ticket *t)
 	return t->conn->sock;
 }
 
-int
-ticket_ref_ok(const struct cl_ref *ref)
-{
-	return wire_str_ok(ref->name, sizeof(ref->name)) && ref->zero == 0;
-}
-
-struct vm *
-ticket_vm(struct ticket *t, const struct cl_ref *ref)
+/* The VM that a request names, if this caller may touch it; else the ticket
+ * was answered: a foreign one and an absent one alike. */
+static int
+find_vm(struct ticket *t, const struct cl_ref *ref)
 {
 	uint32_t owner = ref->owner == OWNER_SELF ? t->uid : ref->owner;
 	struct vm *vm;
@@ -162,10 +158,28 @@ ticket_vm(struct ticket *t, const struct cl_ref *ref)
 		vm = vm_by_id(t->ctld->vms, ref->name);
 	else
 		vm = vm_by_name(t->ctld->vms, owner, ref->name);
-	if (vm != NULL && (vm->pub.owner == t->uid || t->admin))
-		return vm;
+	if (vm != NULL && (vm->pub.owner == t->uid || t->admin)) {
+		t->vm = vm;
+		return 1;
+	}
 	ticket_deny(t, CLE_NOT_FOUND, "name", ref->name);
-	return NULL;
+	return 0;
+}
+
+/* One place where an owner's requests find a VM; then the row's handler. */
+static int
+handle(struct ticket *t, const struct clientop_row *row, struct wire_msg *m)
+{
+	struct cl_ref ref;
+
+	if (row->about == ABOUT_VM) {
+		memcpy(&ref, m->body, sizeof(ref));
+		if (!wire_str_ok(ref.name, sizeof(ref.name)) || ref.zero != 0)
+			return -1;
+		if (!find_vm(t, &ref))
+			return 0;
+	}
+	return handlers[m->h.type](t, m);
 }
 
 static int
@@ -190,7 +204,7 @@ on_request(void *arg, struct wire_msg *m)
 	t->admin = c->admin;
 	TAILQ_INSERT_TAIL(&c->tickets, t, of_conn);
 	c->ntickets++;
-	return handlers[m->h.type](t, m);
+	return handle(t, row, m);
 }
 
 /* The client's own process has looked at them, and may be the client's by

@@ -24,6 +24,8 @@ struct ticket {
 	struct ctld *ctld;
 	struct conn *conn;
 	struct tickets *among;	/* the list that it waits in, or NULL */
+	struct vm *vm;		/* ABOUT_VM: found for the handler, which may
+				   free it; the caller's to touch */
 	struct vm *starting;	/* whose start it is, or NULL */
 	uint64_t after;		/* EVENTS: the last one that it knows */
 	char name[64];		/* the VM that it is about, as far as known */
@@ -35,7 +37,7 @@ struct ticket {
 
 /* Handlers: api_NAME() for each row of clientops.def. They answer now or
  * later; -1: the record was malformed, the wire is closed. */
-#define CLIENTOP(NAME, name, may, i0, i1, o0, o1) \
+#define CLIENTOP(NAME, name, about, i0, i1, o0, o1) \
 	int api_##name(struct ticket *t, struct wire_msg *m);
 #include "policy/clientops.def"
 #undef CLIENTOP
@@ -57,12 +59,6 @@ int ticket_sock(const struct ticket *t);
 
 /* The client is gone: so is the stream that it asked for. */
 void attach_cancel(struct attach *a);
-
-/* Is the reference well-formed? Asked before ticket_vm(). */
-int ticket_ref_ok(const struct cl_ref *ref);
-/* The VM that a request names, if this caller may touch it; else NULL, and
- * the ticket was answered: a foreign and an absent one alike. */
-struct vm *ticket_vm(struct ticket *t, const struct cl_ref *ref);
 
 /* Hear the listener; owns fd. Reads nothing before conns_serve(). */
 struct conns *conns_new(struct ctld *c, int fd);

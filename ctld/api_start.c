@@ -166,7 +166,7 @@ unlike(const struct clreq_boot *b, const struct clreq_start *s)
 static int
 boot_wellformed(const struct clreq_boot *b)
 {
-	return ticket_ref_ok(&b->ref) && b->zero == 0 &&
+	return b->zero == 0 &&
 	    (b->flags & ~(CL_HAS_INITRD | CL_HAS_ROOTFS | CL_ROOTFS_RO)) ==
 		0 &&
 	    b->nvolumes <= CL_VOLUMES_MAX && b->volumes_ro >> b->nvolumes ==
@@ -214,14 +214,12 @@ api_boot(struct ticket *t, struct wire_msg *m)
 	struct clreq_boot rq;
 	struct images im;
 	struct rep_cl why;
-	struct vm *vm;
+	struct vm *vm = t->vm;
 	struct err e;
 
 	memcpy(&rq, m->body, sizeof(rq));
 	if (!boot_wellformed(&rq))
 		return -1;
-	if ((vm = ticket_vm(t, &rq.ref)) == NULL)
-		return 0;
 	if (boot_spec(t, vm, &rq, &s, &why) < 0 || may_run(t, &why) < 0) {
 		ticket_fault(t, &why);
 		return 0;

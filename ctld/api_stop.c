@@ -13,32 +13,24 @@ int
 api_stop(struct ticket *t, struct wire_msg *m)
 {
 	struct clreq_stop rq;
-	struct vm *vm;
 
 	memcpy(&rq, m->body, sizeof(rq));
-	if (!ticket_ref_ok(&rq.ref) || rq.zero != 0)
+	if (rq.zero != 0)
 		return -1;
 	if (rq.grace_ms != UINT32_MAX && rq.grace_ms > INT32_MAX) {
 		ticket_deny(t, CLE_INVALID, "grace_ms",
 		    "grace_ms is more than 24 days; use less");
 		return 0;
 	}
-	if ((vm = ticket_vm(t, &rq.ref)) != NULL)
-		vm_stop(vm, t, rq.grace_ms, 0);
+	vm_stop(t->vm, t, rq.grace_ms, 0);
 	return 0;
 }
 
 int
 api_kill(struct ticket *t, struct wire_msg *m)
 {
-	struct clreq_kill rq;
-	struct vm *vm;
-
-	memcpy(&rq, m->body, sizeof(rq));
-	if (!ticket_ref_ok(&rq.ref))
-		return -1;
-	if ((vm = ticket_vm(t, &rq.ref)) != NULL)
-		vm_stop(vm, t, 0, 1);
+	(void)m;
+	vm_stop(t->vm, t, 0, 1);
 	return 0;
 }
 
@@ -46,13 +38,11 @@ int
 api_remove(struct ticket *t, struct wire_msg *m)
 {
 	struct clreq_remove rq;
-	struct vm *vm;
+	struct vm *vm = t->vm;
 
 	memcpy(&rq, m->body, sizeof(rq));
-	if (!ticket_ref_ok(&rq.ref) || rq.force > 1 || rq.zero != 0)
+	if (rq.force > 1 || rq.zero != 0)
 		return -1;
-	if ((vm = ticket_vm(t, &rq.ref)) == NULL)
-		return 0;
 	if (vm->phase == PH_IDLE) {
 		state_remove(vm);
 		events_vm(vm, EVENT_REMOVED, "");

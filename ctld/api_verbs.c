@@ -14,28 +14,16 @@
 int
 api_pause(struct ticket *t, struct wire_msg *m)
 {
-	struct clreq_pause rq;
-	struct vm *vm;
-
-	memcpy(&rq, m->body, sizeof(rq));
-	if (!ticket_ref_ok(&rq.ref))
-		return -1;
-	if ((vm = ticket_vm(t, &rq.ref)) != NULL)
-		vm_pause(vm, t, SUPOP_PAUSE);
+	(void)m;
+	vm_pause(t->vm, t, SUPOP_PAUSE);
 	return 0;
 }
 
 int
 api_resume(struct ticket *t, struct wire_msg *m)
 {
-	struct clreq_resume rq;
-	struct vm *vm;
-
-	memcpy(&rq, m->body, sizeof(rq));
-	if (!ticket_ref_ok(&rq.ref))
-		return -1;
-	if ((vm = ticket_vm(t, &rq.ref)) != NULL)
-		vm_pause(vm, t, SUPOP_RESUME);
+	(void)m;
+	vm_pause(t->vm, t, SUPOP_RESUME);
 	return 0;
 }
 
@@ -44,14 +32,9 @@ int
 api_wait(struct ticket *t, struct wire_msg *m)
 {
 	struct clrep_wait rep = { 0 };
-	struct clreq_wait rq;
-	struct vm *vm;
+	struct vm *vm = t->vm;
 
-	memcpy(&rq, m->body, sizeof(rq));
-	if (!ticket_ref_ok(&rq.ref))
-		return -1;
-	if ((vm = ticket_vm(t, &rq.ref)) == NULL)
-		return 0;
+	(void)m;
 	if (vm->phase != PH_IDLE) {
 		ticket_wait(t, &vm->watchers);
 		return 0;
@@ -65,14 +48,9 @@ int
 api_definition(struct ticket *t, struct wire_msg *m)
 {
 	struct clrep_definition rep;
-	struct clreq_definition rq;
-	struct vm *vm;
+	struct vm *vm = t->vm;
 
-	memcpy(&rq, m->body, sizeof(rq));
-	if (!ticket_ref_ok(&rq.ref))
-		return -1;
-	if ((vm = ticket_vm(t, &rq.ref)) == NULL)
-		return 0;
+	(void)m;
 	memset(&rep, 0, sizeof(rep));
 	rep.spec = vm->spec;
 	ticket_reply(t, &rep, NULL, 0);

@@ -7,6 +7,7 @@
 #ifndef POLICY_CLIENTOPS_H
 #define POLICY_CLIENTOPS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/vmfd.h"
@@ -253,21 +254,24 @@ struct clrep_channel {
 
 enum clientop {
 	CLIENTOP_NONE = 0,
-#define CLIENTOP(NAME, name, may, i0, i1, o0, o1) CLIENTOP_##NAME,
+#define CLIENTOP(NAME, name, about, i0, i1, o0, o1) CLIENTOP_##NAME,
 #include "policy/clientops.def"
 #undef CLIENTOP
 	CLIENTOP_END
 };
-#define CLIENTOP(NAME, name, may, i0, i1, o0, o1)                        \
+#define REF_ASKER(rq) 1
+#define REF_VM(rq) (offsetof(rq, ref) == 0)
+#define CLIENTOP(NAME, name, about, i0, i1, o0, o1)                      \
 	_Static_assert(sizeof(struct clreq_##name) <= WIRE_BODY_MAX &&   \
-	    sizeof(struct clreq_##name) % 8 == 0, "clreq_" #name);       \
+	    sizeof(struct clreq_##name) % 8 == 0 &&                      \
+	    REF_##about(struct clreq_##name), "clreq_" #name);           \
 	_Static_assert(sizeof(struct clrep_##name) <= WIRE_BODY_MAX &&   \
 	    sizeof(struct clrep_##name) % 8 == 0, "clrep_" #name);
 #include "policy/clientops.def"
 #undef CLIENTOP
 
-enum may_call { MAY_ANY = 1, MAY_OWNER };
-struct clientop_row { struct wire_row w; uint8_t may; };
+enum about { ABOUT_ASKER = 1, ABOUT_VM /* a struct cl_ref comes first */ };
+struct clientop_row { struct wire_row w; uint8_t about; };
 const struct clientop_row *clientop_row(uint16_t type); /* policy/clientops.c */
 const char *vm_status_name(uint32_t status);	 /* "Running", or "?" */
 const char *event_name(uint32_t kind);		 /* "started", or "?" */

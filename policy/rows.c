@@ -25,11 +25,11 @@ static const struct privop_row privops[PRIVOP_END] = {
 };
 
 static const struct clientop_row clientops[CLIENTOP_END] = {
-#define CLIENTOP(NAME, name, m, i0, i1, o0, o1)                             \
+#define CLIENTOP(NAME, name, ab, i0, i1, o0, o1)                            \
 	[CLIENTOP_##NAME] = {                                               \
 		ROW(#name, CLIENTOP_##NAME, sizeof(struct clreq_##name),    \
 		    sizeof(struct clrep_##name), i0, i1, o0, o1),           \
-		.may = MAY_##m },
+		.about = ABOUT_##ab },
 #include "policy/clientops.def"
 #undef CLIENTOP
 };
