@@ -37,35 +37,10 @@ struct command {
 	const char *usage;	/* under 25 lines, with an example */
 };
 
-int cmd_start(struct cli *c, int argc, char *argv[]);
-int cmd_stop(struct cli *c, int argc, char *argv[]);
-int cmd_kill(struct cli *c, int argc, char *argv[]);
-int cmd_rm(struct cli *c, int argc, char *argv[]);
-int cmd_list(struct cli *c, int argc, char *argv[]);
-int cmd_status(struct cli *c, int argc, char *argv[]);
-int cmd_info(struct cli *c, int argc, char *argv[]);
-int cmd_network(struct cli *c, int argc, char *argv[]);
-int cmd_logs(struct cli *c, int argc, char *argv[]);
-int cmd_create(struct cli *c, int argc, char *argv[]);
-int cmd_restart(struct cli *c, int argc, char *argv[]);
-int cmd_run(struct cli *c, int argc, char *argv[]);
-int cmd_pause(struct cli *c, int argc, char *argv[]);
-int cmd_resume(struct cli *c, int argc, char *argv[]);
-int cmd_wait(struct cli *c, int argc, char *argv[]);
-int cmd_events(struct cli *c, int argc, char *argv[]);
-int cmd_backends(struct cli *c, int argc, char *argv[]);
-int cmd_call(struct cli *c, int argc, char *argv[]);
-int cmd_top(struct cli *c, int argc, char *argv[]);
-int cmd_metrics(struct cli *c, int argc, char *argv[]);
-int cmd_doctor(struct cli *c, int argc, char *argv[]);
-int cmd_check(struct cli *c, int argc, char *argv[]);
-int cmd_policy(struct cli *c, int argc, char *argv[]);
-int cmd_firewall(struct cli *c, int argc, char *argv[]);
-int cmd_port(struct cli *c, int argc, char *argv[]);
-int cmd_console(struct cli *c, int argc, char *argv[]);
-int cmd_connect(struct cli *c, int argc, char *argv[]);
-int cmd_channel(struct cli *c, int argc, char *argv[]);
-int cmd_version(struct cli *c, int argc, char *argv[]);
+#define COMMAND(name, line, usage) \
+	int cmd_##name(struct cli *c, int argc, char *argv[]);
+#include "ctld/cli/commands.def"
+#undef COMMAND
 
 /* getopt_long(3) with the options every command has (--json, --socket,
  * --help) handled inside. Returns the option, -1 at the end, or '?' after a

@@ -215,7 +215,7 @@ cmd_backends(struct cli *c, int argc, char *argv[])
 	if (cli_getopt(c, argc, argv, ":", NULL) != -1)
 		return EX_USE;
 	if (optind < argc)
-		return cli_usage(c, "takes no name");
+		return cli_usage(c, "%s: takes no name", argv[optind]);
 	r = vl_call(c, "", "Backends", json_object(), NULL, 0, &out);
 	if (r != EX_DONE)
 		return r;

@@ -253,7 +253,8 @@ cmd_check(struct cli *c, int argc, char *argv[])
 	if (optind + 1 < argc)
 		port = (int)strtonum(argv[optind + 1], 1, 65535, &bad);
 	if (bad != NULL)
-		return cli_usage(c, "port %s is %s", argv[optind + 1], bad);
+		return cli_usage(c, "port %s: say 1 to 65535",
+		    argv[optind + 1]);
 	w.steps = json_array();
 	r = walk(&w, port);
 	json_decref(w.steps);

@@ -94,7 +94,7 @@ cmd_doctor(struct cli *c, int argc, char *argv[])
 			return EX_USE;
 	}
 	if (optind < argc)
-		return cli_usage(c, "takes no name");
+		return cli_usage(c, "%s: takes no name", argv[optind]);
 	if (look && geteuid() != 0)
 		return vl_fail(c, "", EX_DENIED, "io.postern.Vm.Denied", "",
 		    "--verify looks into every VM; run it as root");

@@ -159,7 +159,8 @@ find_verb(const char *name)
 static int
 not_an_entry(struct cli *c, const char *s)
 {
-	return cli_usage(c, "%s is not PROTO:CIDR[:PORT[-PORT]]", s);
+	return cli_usage(c, "%s: write PROTO:CIDR[:PORT[-PORT]], such as "
+	    "tcp:192.0.2.7:443", s);
 }
 
 /* Operands: VERB NAME [ENTRY]... */
@@ -171,7 +172,8 @@ firewall(struct cli *c, int argc, char *argv[], json_t *list, int all)
 	int i, r, show;
 
 	if (v == NULL)
-		return cli_usage(c, "say show, set, add, remove or reset");
+		return cli_usage(c, "%s%ssay show, set, add, remove or reset",
+		    argc > 0 ? argv[0] : "", argc > 0 ? ": " : "");
 	if (argc < 2)
 		return cli_usage(c, "say a name");
 	for (i = 2; i < argc; i++)
@@ -230,12 +232,13 @@ port(struct cli *c, int argc, char *argv[], json_t *list)
 
 	add = argc > 0 && strcmp(argv[0], "add") == 0;
 	if (argc == 0 || (!add && strcmp(argv[0], "remove") != 0))
-		return cli_usage(c, "say add or remove");
+		return cli_usage(c, "%s%ssay add or remove",
+		    argc > 0 ? argv[0] : "", argc > 0 ? ": " : "");
 	if (argc < 3)
 		return cli_usage(c, "say a name and a port");
 	for (i = 2; i < argc; i++)
 		if (take(list, parse_port(argv[i])) < 0)
-			return cli_usage(c, "%s is not "
+			return cli_usage(c, "%s: write "
 			    "[ADDR:]HOST:GUEST[/udp], ports 1 to 65535",
 			    argv[i]);
 	name = vl_name(c, argv[1]);

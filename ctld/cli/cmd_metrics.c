@@ -121,7 +121,7 @@ cmd_metrics(struct cli *c, int argc, char *argv[])
 	if (cli_getopt(c, argc, argv, ":", NULL) != -1)
 		return EX_USE;
 	if (optind < argc)
-		return cli_usage(c, "takes no name");
+		return cli_usage(c, "%s: takes no name", argv[optind]);
 	r = usage_collect(c, &vms);
 	if (r == EX_DONE && c->json) {
 		(void)json_dumpf(vms, stdout, JSON_COMPACT);

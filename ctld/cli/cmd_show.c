@@ -140,7 +140,7 @@ cmd_list(struct cli *c, int argc, char *argv[])
 	if (opt != -1)
 		return EX_USE;
 	if (optind < argc)
-		return cli_usage(c, "takes no name");
+		return cli_usage(c, "%s: takes no name", argv[optind]);
 	r = vl_call(c, "", "List", json_pack("{s:b}", "all", all), NULL, 0,
 	    &out);
 	if (r != EX_DONE)
@@ -318,7 +318,7 @@ cmd_version(struct cli *c, int argc, char *argv[])
 	if (cli_getopt(c, argc, argv, ":", NULL) != -1)
 		return EX_USE;
 	if (optind < argc)
-		return cli_usage(c, "takes no name");
+		return cli_usage(c, "%s: takes no name", argv[optind]);
 	answer = vl_try(c, "org.varlink.service.GetInfo", json_object());
 	daemon = json_string_value(json_object_get(
 	    json_object_get(answer, "parameters"), "version"));

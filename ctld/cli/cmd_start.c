@@ -144,7 +144,8 @@ cmd_restart(struct cli *c, int argc, char *argv[])
 			    json_integer(ms));
 		else
 			r = opt == GRACE ? cli_usage(c,
-				"--grace: say seconds, 0 to 3600") : EX_USE;
+				"--grace %s: say seconds, 0 to 3600",
+				optarg) : EX_USE;
 	}
 	if (r == EX_DONE && optind + 1 != argc)
 		r = cli_usage(c, "say one name");

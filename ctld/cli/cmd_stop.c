@@ -116,7 +116,7 @@ for_names(struct cli *c, int argc, char *argv[], const char *method,
 	int i, r;
 
 	if (argc == 0)
-		return cli_usage(c, "which VM?");
+		return cli_usage(c, "which VM? say NAME");
 	jobs = calloc((size_t)argc, sizeof(*jobs));
 	if (jobs == NULL)
 		return EX_FAILED;
@@ -207,8 +207,8 @@ cmd_stop(struct cli *c, int argc, char *argv[])
 			    json_integer(ms));
 		} else {
 			json_decref(extra);
-			return opt == GRACE ? cli_usage(c, "--grace: say "
-				"seconds, 0 to 3600") : EX_USE;
+			return opt == GRACE ? cli_usage(c, "--grace %s: say "
+				"seconds, 0 to 3600", optarg) : EX_USE;
 		}
 	}
 	if (all && optind < argc)

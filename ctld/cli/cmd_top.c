@@ -159,10 +159,10 @@ cmd_top(struct cli *c, int argc, char *argv[])
 		else if (opt != OPT_INTERVAL)
 			return EX_USE;
 		else if (parse_seconds(optarg, &ms) < 0 || ms < 100)
-			return cli_usage(c, "--interval: say seconds, 0.1 or "
-			    "more");
+			return cli_usage(c, "--interval %s: say seconds, 0.1 "
+			    "or more", optarg);
 	}
 	if (optind < argc)
-		return cli_usage(c, "takes no name");
+		return cli_usage(c, "%s: takes no name", argv[optind]);
 	return watch(c, ms, once);
 }

@@ -142,7 +142,7 @@ cmd_wait(struct cli *c, int argc, char *argv[])
 			    "3600", optarg);
 	}
 	if (optind == argc)
-		return cli_usage(c, "which VM?");
+		return cli_usage(c, "which VM? say NAME");
 	if (argc - optind > WAIT_MAX)
 		return cli_usage(c, "at most %d names", WAIT_MAX);
 	return wait_names(c, argv + optind, argc - optind, ms);
@@ -201,7 +201,7 @@ cmd_events(struct cli *c, int argc, char *argv[])
 	if (opt != -1)
 		return EX_USE;
 	if (optind < argc)
-		return cli_usage(c, "takes no name");
+		return cli_usage(c, "%s: takes no name", argv[optind]);
 	if ((r = vl_open(c, &v)) != EX_DONE)
 		return r;
 	(void)vl_send(&v, "Events", json_pack("{s:b}", "follow", follow),

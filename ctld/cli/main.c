@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * postern: the command. Runs with the caller's rights. A command is a row of
- * the table below and a function in a file of its group.
+ * commands.def and a function in a file of its group.
  */
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,176 +13,9 @@
 enum { OPT_JSON = OPT_FIRST + 900, OPT_SOCKET, OPT_HELP };
 
 static const struct command commands[] = {
-	{ "start", cmd_start, "start a new VM, or a defined one",
-	    "usage: postern start NAME --kernel FILE [options]\n"
-	    "       postern start NAME      one that is defined, as it is\n"
-	    "  --kernel FILE --initrd FILE --rootfs FILE   opened as you\n"
-	    "  --rootfs-ro                 the guest may not write to it\n"
-	    "  --volume FILE:GUEST[:ro]    another image (repeatable)\n"
-	    "  --cpus N                    (1)\n"
-	    "  --memory SIZE               like 512M or 2G (256M)\n"
-	    "  -p [ADDR:]HOST:GUEST[/udp]  publish a port (repeatable)\n"
-	    "  --allow PROTO:CIDR[:PORT[-PORT]]  let it reach this; else it\n"
-	    "                              reaches nothing (repeatable)\n"
-	    "  --net nat|none   --backend auto|qemu|firecracker\n"
-	    "  --boot-args TEXT            the kernel's command line\n"
-	    "  --ready console:TEXT|tcp:GUESTPORT|agent   wait for this too\n"
-	    "  --channel PORT              for postern connect (repeatable)\n"
-	    "  --timeout S (60)  --grace S  --rm (remove when it ends)\n"
-	    "  --profile P --revision H --flake-ref R   kept for you\n"
-	    "  --spec FILE.json            all of it as JSON; flags win\n"
-	    "example: postern start web --kernel vmlinux --rootfs web.img "
-	    "-p 8080:80\n" },
-	{ "stop", cmd_stop, "ask guests to power off, then end them",
-	    "usage: postern stop [--grace S] NAME... | --all | --everybody\n"
-	    "  --all      every running VM of yours, all at once\n"
-	    "  --everybody   every running VM of every owner (admins)\n"
-	    "  --grace S  seconds the guest has (else the VM's own, 2)\n"
-	    "example: postern stop --grace 10 web\n" },
-	{ "kill", cmd_kill, "end VMs at once",
-	    "usage: postern kill NAME...\n"
-	    "example: postern kill web\n" },
-	{ "rm", cmd_rm, "forget stopped VMs and their last console",
-	    "usage: postern rm [-f] NAME...\n"
-	    "  -f, --force  kill it first if it runs\n"
-	    "example: postern rm -f web\n" },
-	{ "list", cmd_list, "list VMs",
-	    "usage: postern list [-a]\n"
-	    "  -a, --all  stopped ones too (admins: of every owner)\n"
-	    "example: postern list -a --json\n" },
-	{ "status", cmd_status, "tell how a VM is",
-	    "usage: postern status NAME\n"
-	    "example: postern status web\n" },
-	{ "info", cmd_info, "tell all about a VM",
-	    "usage: postern info NAME\n"
-	    "example: postern info web --json\n" },
-	{ "network", cmd_network, "tell a VM's addresses, ports and rules",
-	    "usage: postern network NAME\n"
-	    "example: postern network web\n" },
-	{ "logs", cmd_logs, "show a VM's console",
-	    "usage: postern logs [-n N] [-f] [--hypervisor] [--raw] NAME\n"
-	    "  -n, --lines N  the last N lines only\n"
-	    "  -f, --follow   go on as the guest writes\n"
-	    "  --hypervisor   what the VMM said, not the guest\n"
-	    "  --raw          do not escape what is not text\n"
-	    "example: postern logs -n 20 -f web\n" },
-	{ "create", cmd_create, "define a VM, and start nothing",
-	    "usage: postern create NAME --kernel FILE [options]\n"
-	    "  options as with start, but --timeout and --ready tcp:PORT;\n"
-	    "  postern start NAME opens the files again, as you\n"
-	    "example: postern create web --kernel vmlinux --rootfs web.img\n"
-	},
-	{ "run", cmd_run, "run a VM in the foreground",
-	    "usage: postern run NAME [--kernel FILE] [--raw] [--rm] "
-	    "[options]\n"
-	    "  options as with start, but --ready; shows the console\n"
-	    "  --raw  do not escape what is not text\n"
-	    "  --rm   remove it afterwards\n"
-	    "  a first signal stops the guest, a second kills it\n"
-	    "exit status: 0 powered off or stopped, 1 failed, 137 killed,\n"
-	    "  125 postern's own trouble\n"
-	    "example: postern run job --kernel vmlinux --rootfs job.img "
-	    "--rm\n" },
-	{ "restart", cmd_restart, "stop a VM and start it again",
-	    "usage: postern restart [--grace S] NAME\n"
-	    "  its files are opened again, as you, before it is stopped;\n"
-	    "  one that does not run is started\n"
-	    "example: postern restart web\n" },
-	{ "pause", cmd_pause, "hold guests still",
-	    "usage: postern pause NAME...\n"
-	    "example: postern pause web\n" },
-	{ "resume", cmd_resume, "let paused guests go on",
-	    "usage: postern resume NAME...\n"
-	    "example: postern resume web\n" },
-	{ "wait", cmd_wait, "wait until VMs have ended",
-	    "usage: postern wait [--timeout S] NAME...\n"
-	    "  --timeout S  exit status 124 if one still runs then\n"
-	    "example: postern wait --timeout 60 job\n" },
-	{ "events", cmd_events, "tell what happened to VMs",
-	    "usage: postern events [-f]\n"
-	    "  -f, --follow  go on as things happen\n"
-	    "the newest 1000, yours (admins: everybody's); --json: one a "
-	    "line\n"
-	    "example: postern events -f --json\n" },
-	{ "backends", cmd_backends, "tell which VMMs can be used",
-	    "usage: postern backends\n"
-	    "example: postern backends --json\n" },
-	{ "call", cmd_call, "call a method of the daemon",
-	    "usage: postern call [--more] METHOD [JSON | -]\n"
-	    "  METHOD of io.postern.Vm, or a full name; JSON: its parameters,\n"
-	    "  - reads them from standard input; --more: all its answers\n"
-	    "example: postern call Status '{\"name\":\"web\"}'\n" },
-	{ "top", cmd_top, "show what VMs use",
-	    "usage: postern top [--once] [--interval S]\n"
-	    "  --once        one table, and done\n"
-	    "  --interval S  seconds between tables (1)\n"
-	    "CPU% is of one processor; MEMORY is the whole VMM's, beside the\n"
-	    "guest's; THROTTLE the seconds that it was held back; PKT-OUT "
-	    "what\nthe guest sent. Your VMs (admins: everybody's).\n"
-	    "example: postern top --once --json\n" },
-	{ "metrics", cmd_metrics, "print what VMs use, for Prometheus",
-	    "usage: postern metrics\n"
-	    "example: postern metrics > "
-	    "/var/lib/node_exporter/postern.prom\n" },
-	{ "check", cmd_check, "find out why a published port does not answer",
-	    "usage: postern check NAME [PORT]\n"
-	    "  PORT  published on this host, or the guest's (all of them)\n"
-	    "walks the way of a connection: VM, publication, the host's "
-	    "rules (as root),\nthe guest's answer; says who refuses and "
-	    "what to do\n"
-	    "example: postern check web 8080\n" },
-	{ "doctor", cmd_doctor, "look whether this host is fit",
-	    "usage: postern doctor [-a] | --verify\n"
-	    "  -a, --all  what is fine, too\n"
-	    "  --verify   as root: is all that exists of VMs accounted for, "
-	    "and all\n             that is accounted for there?\n"
-	    "exit status: 0 fine, 1 warnings (--verify: leaks or lies), "
-	    "2 not fit\nfor several tenants, or for VMs at all\n"
-	    "example: postern doctor --json\n" },
-	{ "policy", cmd_policy, "print what each process may do, and why",
-	    "usage: postern policy [LIST]\n"
-	    "  LIST  a seccomp list (front, net, jail, s, sup, qemu, fc, "
-	    "ctld,\n        client, client_child, conf): its rules with "
-	    "their reasons\n"
-	    "From the tables that are enforced. With the daemon running, also "
-	    "what\nthe operator switched off, your ceilings, the VMs' ids.\n"
-	    "example: postern policy front\n" },
-	{ "firewall", cmd_firewall, "show or change what a VM may reach",
-	    "usage: postern firewall show [-a] NAME\n"
-	    "       postern firewall set|add|remove NAME [--allow] ENTRY...\n"
-	    "       postern firewall reset NAME   reaches nothing any more\n"
-	    "  ENTRY is PROTO:CIDR[:PORT[-PORT]]; PROTO tcp, udp, icmp, any\n"
-	    "  -a, --all  rules that no packet met too\n"
-	    "a running VM's list changes at once and as a whole: what is still\n"
-	    "allowed does not notice, what is not ends; a stopped VM's is "
-	    "kept\n"
-	    "for its next start\n"
-	    "example: postern firewall set web tcp:1.1.1.1:443 "
-	    "udp:9.9.9.9:53\n" },
-	{ "port", cmd_port, "publish more ports of a VM, or fewer",
-	    "usage: postern port add|remove NAME "
-	    "[ADDR:]HOST:GUEST[/udp]...\n"
-	    "a running VM's at once; a stopped one's at its next start\n"
-	    "example: postern port add web 8443:443\n" },
-	{ "console", cmd_console, "attach to a VM's console",
-	    "usage: postern console [--raw] NAME\n"
-	    "  ^] leaves; every other key goes to the guest\n"
-	    "  --raw  do not escape what is not text; a guest can then\n"
-	    "         control your terminal\n"
-	    "example: postern console web\n" },
-	{ "connect", cmd_connect, "standard input and output to a guest port",
-	    "usage: postern connect [--raw] [--linger S] NAME PORT\n"
-	    "  PORT        one that was declared: start --channel PORT\n"
-	    "  --raw       do not escape what goes to a terminal\n"
-	    "  --linger S  after the input's end wait so long for more (1)\n"
-	    "example: echo status | postern connect web 7\n" },
-	{ "channel", cmd_channel, "tell where programs reach the guest",
-	    "usage: postern channel NAME\n"
-	    "  connect to the socket, say \"CONNECT PORT\", read \"OK PORT\"\n"
-	    "example: postern channel web --json\n" },
-	{ "version", cmd_version, "print the version",
-	    "usage: postern version\n"
-	    "example: postern version --json\n" },
+#define COMMAND(name, line, usage) { #name, cmd_##name, line, usage },
+#include "ctld/cli/commands.def"
+#undef COMMAND
 };
 #define NCOMMANDS (sizeof(commands) / sizeof(commands[0]))
 
@@ -237,6 +70,21 @@ common_option(struct cli *c, int opt, const char *arg)
 	}
 }
 
+/* getopt_long(3) has set optopt: 0 for an unknown long option, the letter of
+ * a short one, or the value of a long one that was used wrongly. */
+static void
+complain(const struct cli *c, int how, const char *word)
+{
+	if (how == ':')
+		(void)cli_usage(c, "%s needs a value after it", word);
+	else if (word[0] == '-' && word[1] == '-' && optopt != 0)
+		(void)cli_usage(c, "%s: this option takes no value", word);
+	else if (optopt > 0 && optopt < OPT_FIRST)
+		(void)cli_usage(c, "unknown option -%c", optopt);
+	else
+		(void)cli_usage(c, "unknown option %s", word);
+}
+
 int
 cli_getopt(struct cli *c, int argc, char *argv[], const char *shorts,
     const struct option *longs)
@@ -264,9 +112,7 @@ cli_getopt(struct cli *c, int argc, char *argv[], const char *shorts,
 			continue;
 		}
 		if (opt == '?' || opt == ':')
-			(void)cli_usage(c, opt == ':' ?
-				"%s needs an argument" :
-				"unknown option %s", argv[optind - 1]);
+			complain(c, opt, argv[optind - 1]);
 		return opt == ':' ? '?' : opt;
 	}
 }
@@ -281,6 +127,48 @@ find(const char *name)
 			return &commands[i];
 	}
 	return NULL;
+}
+
+/* How many letters are missing, too many or others. */
+static size_t
+distance(const char *a, const char *b)
+{
+	size_t row[32], i, k, up, left, n = strlen(b);
+
+	if (n >= sizeof(row) / sizeof(row[0]))
+		return n;
+	for (k = 0; k <= n; k++)
+		row[k] = k;
+	for (i = 0; a[i] != '\0'; i++) {
+		left = row[0];
+		row[0] = i + 1;
+		for (k = 1; k <= n; k++) {
+			up = row[k];
+			row[k] = left + (a[i] != b[k - 1]);
+			if (up + 1 < row[k])
+				row[k] = up + 1;
+			if (row[k - 1] + 1 < row[k])
+				row[k] = row[k - 1] + 1;
+			left = up;
+		}
+	}
+	return row[n];
+}
+
+/* Say which command may have been meant. */
+static int
+unknown(const struct cli *c, const char *name)
+{
+	size_t i, best = 0;
+
+	for (i = 1; i < NCOMMANDS; i++)
+		if (distance(name, commands[i].name) <
+		    distance(name, commands[best].name))
+			best = i;
+	if (distance(name, commands[best].name) > 2)
+		return cli_usage(c, "unknown command %s", name);
+	return cli_usage(c, "unknown command %s; is it %s", name,
+	    commands[best].name);
 }
 
 int
@@ -298,7 +186,7 @@ main(int argc, char *argv[])
 		return cli_usage(&c, "no command");
 	cmd = find(argv[optind]);
 	if (cmd == NULL)
-		return cli_usage(&c, "unknown command %s", argv[optind]);
+		return unknown(&c, argv[optind]);
 	c.cmd = cmd;
 	argc -= optind;
 	argv += optind;

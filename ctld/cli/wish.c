@@ -4,9 +4,11 @@
  * and run, and --spec, into one StartConfig. Values are judged by the daemon;
  * only their syntax is judged here.
  */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <bsd/stdlib.h>
 
 #include "ctld/cli/client.h"
@@ -109,13 +111,19 @@ load_spec(struct cli *c, struct wish *w)
 {
 	json_error_t je;
 	json_t *j = json_load_file(optarg, JSON_REJECT_DUPLICATES, &je);
+	const char *why = j == NULL ? je.text : "not a JSON object";
+	int line = j == NULL && je.line > 0 ? je.line : 1;
 
+	if (access(optarg, R_OK) < 0)
+		return vl_fail(c, "", EX_FAILED,
+		    "io.postern.Vm.InvalidArgument", "--spec", "%s: %s",
+		    optarg, strerror(errno));
 	if (!json_is_object(j)) {
 		json_decref(j);
 		return vl_fail(c, "", EX_FAILED,
 		    "io.postern.Vm.InvalidArgument", "--spec",
-		    "%s: line %d: %s", optarg, j == NULL ? je.line : 1,
-		    j == NULL ? je.text : "not a JSON object");
+		    "%s: line %d: %s; write a StartConfig of io.postern.Vm",
+		    optarg, line, why);
 	}
 	(void)json_object_update_missing(w->config, j);
 	json_decref(j);
@@ -177,7 +185,7 @@ option(struct cli *c, struct wish *w, int opt)
 	switch (opt) {
 	case 'p':
 		return append(c, w, "ports", parse_port(optarg), "-p",
-		    "[ADDR:]HOST:GUEST[/udp]");
+		    "[ADDR:]HOST:GUEST[/udp], ports 1 to 65535");
 	case ALLOW:
 		return append(c, w, "allow", parse_allow(optarg), "--allow",
 		    "PROTO:CIDR[:PORT[-PORT]]");

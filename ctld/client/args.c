@@ -198,12 +198,14 @@ arg_memory(const json_t *o, const char *key, uint32_t *out, struct rep_cl *e)
 {
 	const json_t *j = get(o, key);
 	int64_t v = *out;
+	char shown[48];
 	uint32_t mib;
 
 	if (json_is_string(j)) {
+		(void)arg_path(o, "", key, shown, sizeof(shown), e);
 		if (value_mib(json_string_value(j), &mib) < 0)
-			return arg_bad(e, "", key,
-			    "not a size; say MiB, or like 512M or 2G");
+			return arg_bad(e, "", key, "%s is not a size; say "
+			    "MiB, or like 512M or 2G", shown);
 		v = mib;
 		if (v < MEMORY_MIN || v > MEMORY_MAX)
 			return arg_bad(e, "", key,
@@ -259,7 +261,7 @@ arg_ref(const json_t *o, struct cl_ref *ref, struct rep_cl *e)
 static int
 port_proto(const json_t *o, const char *at, uint8_t *proto, struct rep_cl *e)
 {
-	char name[8];
+	char name[32];
 
 	if (arg_text(o, at, "proto", name, sizeof(name), e) < 0)
 		return -1;
@@ -268,7 +270,7 @@ port_proto(const json_t *o, const char *at, uint8_t *proto, struct rep_cl *e)
 	else if (strcmp(name, "udp") == 0)
 		*proto = IPPROTO_UDP;
 	else
-		return arg_bad(e, at, "proto", "say tcp or udp");
+		return arg_bad(e, at, "proto", "%s; say tcp or udp", name);
 	return 0;
 }
 
@@ -279,7 +281,7 @@ one_port(const json_t *o, const char *at, struct net_port *p,
 	static const char *const names[] = { "host", "guest", "proto",
 		"address", NULL };
 	int64_t host = 0, guest = 0;
-	char addr[16];
+	char addr[64];
 
 	if (!json_is_object(o))
 		return arg_bad(e, at, "host", "entry is not an object");
@@ -293,7 +295,8 @@ one_port(const json_t *o, const char *at, struct net_port *p,
 		return arg_bad(e, at, host == 0 ? "host" : "guest",
 		    "missing; say 1 to 65535");
 	if (addr[0] != '\0' && value_ipv4(addr, &p->addr) < 0)
-		return arg_bad(e, at, "address", "not an IPv4 address");
+		return arg_bad(e, at, "address", "%s is not an IPv4 address; "
+		    "names are not looked up", addr);
 	/* 0.0.0.0 was said; net takes 0 for "nothing was said" */
 	if (addr[0] != '\0' && p->addr == 0)
 		p->addr = NET_ADDR_ANY;
@@ -338,7 +341,7 @@ allow_proto(const json_t *o, const char *at, uint8_t *proto,
 		{ "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP },
 		{ "icmp", IPPROTO_ICMP }, { "any", 0 },
 	};
-	char name[8];
+	char name[32];
 	size_t i;
 
 	if (arg_text(o, at, "proto", name, sizeof(name), e) < 0)
@@ -349,7 +352,8 @@ allow_proto(const json_t *o, const char *at, uint8_t *proto,
 			return 0;
 		}
 	}
-	return arg_bad(e, at, "proto", "say tcp, udp, icmp or any");
+	return arg_bad(e, at, "proto", "%s; say tcp, udp, icmp or any",
+	    name[0] != '\0' ? name : "missing");
 }
 
 static int
@@ -357,7 +361,7 @@ one_allow(const json_t *o, const char *at, struct net_allow *a,
     struct rep_cl *e)
 {
 	static const char *const names[] = { "proto", "cidr", "ports", NULL };
-	char cidr[20], ports[12];
+	char cidr[64], ports[32];
 	uint32_t prefix = 32;
 
 	if (!json_is_object(o))
@@ -369,16 +373,17 @@ one_allow(const json_t *o, const char *at, struct net_allow *a,
 		return -1;
 	if (strchr(cidr, '/') == NULL ? value_ipv4(cidr, &a->addr) < 0 :
 		value_cidr(cidr, &a->addr, &prefix) < 0)
-		return arg_bad(e, at, "cidr",
-		    "say an IPv4 network like 192.0.2.0/24, with no bit set "
-		    "after the prefix; names are not looked up");
+		return arg_bad(e, at, "cidr", "%s; say an IPv4 network like "
+		    "192.0.2.0/24, with no bit set after the prefix; names "
+		    "are not looked up", cidr[0] != '\0' ? cidr : "missing");
 	a->prefix = (uint8_t)prefix;
 	if (ports[0] == '\0')
 		return 0;
 	if (a->proto != IPPROTO_TCP && a->proto != IPPROTO_UDP)
 		return arg_bad(e, at, "ports", "only tcp and udp have ports");
 	if (value_ports(ports, &a->port_lo, &a->port_hi) < 0)
-		return arg_bad(e, at, "ports", "say PORT or LOW-HIGH");
+		return arg_bad(e, at, "ports", "%s; say PORT or LOW-HIGH",
+		    ports);
 	return 0;
 }
 

@@ -34,7 +34,7 @@ static int
 text_to_enum(struct spec *sp, const char *key, const char *const *names,
     uint32_t *out, const char *say)
 {
-	char text[16];
+	char text[64];
 	uint32_t i;
 
 	if (arg_text(sp->config, "", key, text, sizeof(text), sp->e) < 0)
@@ -47,7 +47,7 @@ text_to_enum(struct spec *sp, const char *key, const char *const *names,
 			return 0;
 		}
 	}
-	return arg_bad(sp->e, "", key, "say %s", say);
+	return arg_bad(sp->e, "", key, "%s; say %s", text, say);
 }
 
 static int

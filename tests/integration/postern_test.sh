@@ -279,18 +279,6 @@ foreground_body()
 	grep -qx 1 st || atf_fail "status $(cat st)"
 }
 
-atf_test_case usage_is_short
-usage_is_short_body()
-{
-	setup
-	for c in start stop kill rm list status info network logs version \
-	    create run restart pause resume wait events backends call; do
-		atf_check -o match:example -e empty "$postern" $c --help
-		"$postern" $c --help >help
-		[ "$(wc -l <help)" -lt 25 ] || atf_fail "$c: too long"
-	done
-}
-
 atf_init_test_cases()
 {
 	atf_add_test_case exit_status
@@ -303,5 +291,4 @@ atf_init_test_cases()
 	atf_add_test_case by_name
 	atf_add_test_case watching
 	atf_add_test_case foreground
-	atf_add_test_case usage_is_short
 }

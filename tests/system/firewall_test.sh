@@ -150,7 +150,7 @@ bad_entry_body()
 	    me firewall set web "$@" any:10.0.0.0/8
 	refused 1 'entry 1, 7.7.7.7/32, is not in the list' \
 	    me firewall remove web icmp:7.7.7.7
-	refused 2 'is not PROTO:CIDR' me firewall add web nonsense
+	refused 2 'nonsense: write PROTO:CIDR' me firewall add web nonsense
 	refused 2 'say an entry' me firewall set web
 	expect_pongs 3 "after refusals"
 	# the control: without it the ten are taken
