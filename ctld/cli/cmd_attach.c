@@ -4,53 +4,20 @@
  * a stream to the VM's supervisor; what goes through it is between the
  * caller and the guest.
  */
-#include <errno.h>
-#include <poll.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 #include <bsd/stdlib.h>
 
 #include "common/fdutil.h"
 #include "ctld/cli/client.h"
+#include "ctld/cli/out.h"
 #include "ctld/cli/parse.h"
 #include "ctld/cli/relay.h"
+#include "ctld/cli/stream.h"
 #include "ctld/cli/text.h"
 
-#define FIRST_READ 16384u
 #define LINGER_MS 1000
-
-/* The first bytes of an answer, with the descriptor that comes with them. */
-static int
-read_first(struct vl *v)
-{
-	union {
-		struct cmsghdr h;
-		char buf[CMSG_SPACE(sizeof(int))];
-	} ctl;
-	struct iovec iov;
-	struct msghdr m = { .msg_iov = &iov, .msg_iovlen = 1,
-		.msg_control = ctl.buf, .msg_controllen = sizeof(ctl.buf) };
-	const struct cmsghdr *h;
-	ssize_t k;
-	int fd = -1;
-
-	if ((v->buf = malloc(FIRST_READ)) == NULL)
-		return -1;
-	v->size = FIRST_READ;
-	iov = (struct iovec){ v->buf, v->size };
-	do
-		k = recvmsg(v->fd, &m, MSG_CMSG_CLOEXEC);
-	while (k < 0 && errno == EINTR);
-	v->n = k > 0 ? (size_t)k : 0;
-	h = k > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	if (h != NULL && h->cmsg_level == SOL_SOCKET &&
-	    h->cmsg_type == SCM_RIGHTS && h->cmsg_len == CMSG_LEN(sizeof(int)))
-		memcpy(&fd, CMSG_DATA(h), sizeof(fd));
-	return fd;
-}
 
 /* One call whose good answer brings a stream. */
 static int
@@ -67,8 +34,7 @@ call_stream(struct cli *c, const char *what, const char *method,
 		return r;
 	}
 	(void)vl_send(&v, method, params, 0, NULL, 0);
-	*stream = read_first(&v);
-	answer = vl_recv(&v);
+	answer = stream_recv(&v, stream);
 	r = vl_answer(c, what, answer, &out);
 	json_decref(answer);
 	json_decref(out);
@@ -89,19 +55,13 @@ run(struct cli *c, const char *what, struct relay *rl)
 
 	switch (relay_run(rl)) {
 	case RELAY_GUEST:
-		if (talk) {
-			(void)fputs("\n", stderr);
-			text_str(stderr, what);
-			(void)fputs(": the VM has ended; see postern "
-				    "status\n", stderr);
-		}
+		if (talk)
+			out_note(what, "the VM has ended; see postern "
+			    "status");
 		return EX_DONE;
 	case RELAY_LEFT:
-		if (talk) {
-			(void)fputs("\n", stderr);
-			text_str(stderr, what);
-			(void)fputs(": left; the VM runs on\n", stderr);
-		}
+		if (talk)
+			out_note(what, "left; the VM runs on");
 		return EX_DONE;
 	case RELAY_INPUT:
 		return EX_DONE;

@@ -44,8 +44,8 @@ cmd_start(struct cli *c, int argc, char *argv[])
 	struct wish w;
 	int r = wish_parse(c, argc, argv, &w);
 
-	if (r == EX_DONE && w.raw)
-		r = cli_usage(c, "--raw is for run");
+	if (r == EX_DONE && (w.raw || w.input))
+		r = cli_usage(c, "--raw and --input are for run");
 	if (r == EX_DONE)
 		r = w.by_name ? starting_defined(c, &w, &s) :
 				starting_new(c, &w, &s);
@@ -64,9 +64,10 @@ cmd_create(struct cli *c, int argc, char *argv[])
 	json_t *out = NULL;
 	int r = wish_parse(c, argc, argv, &w);
 
-	if (r == EX_DONE && (w.tcp != 0 || w.timeout_ms >= 0 || w.raw))
-		r = cli_usage(c, "--raw, --timeout and --ready tcp: are for "
-		    "the start");
+	if (r == EX_DONE && (w.tcp != 0 || w.timeout_ms >= 0 || w.raw ||
+		w.input))
+		r = cli_usage(c, "--raw, --input, --timeout and --ready tcp: "
+		    "are for the start");
 	if (r == EX_DONE)
 		r = starting_new(c, &w, &s);
 	if (r == EX_DONE)

@@ -5,6 +5,8 @@
  * arrive as if they were typed and would land in the caller's shell.
  */
 #include <errno.h>
+#include <langinfo.h>
+#include <locale.h>
 #include <poll.h>
 #include <string.h>
 #include <unistd.h>
@@ -93,4 +95,11 @@ tty_restore(struct tty *t)
 	/* not TCSADRAIN: a terminal that is held would hold us */
 	(void)tcsetattr(t->fd, TCSANOW, &t->saved);
 	(void)tcflush(t->fd, TCIFLUSH);
+}
+
+int
+tty_utf8(void)
+{
+	return setlocale(LC_CTYPE, "") != NULL &&
+	    strcmp(nl_langinfo(CODESET), "UTF-8") == 0;
 }

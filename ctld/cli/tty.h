@@ -25,4 +25,8 @@ int tty_take(struct tty *t);
  * that a guest left. Never waits longer than a moment. */
 void tty_restore(struct tty *t);
 
+/* Bytes of a character may pass only where the terminal reads them as one:
+ * elsewhere each of them alone could be a control. */
+int tty_utf8(void);
+
 #endif

@@ -46,6 +46,7 @@ static const struct option longs[] = {
 	{ "timeout", required_argument, NULL, TIMEOUT },
 	{ "grace", required_argument, NULL, GRACE },
 	{ "raw", no_argument, NULL, RAW },
+	{ "input", no_argument, NULL, 'i' },
 	{ "channel", required_argument, NULL, CHANNEL },
 	{ NULL, 0, NULL, 0 },
 };
@@ -209,6 +210,9 @@ option(struct cli *c, struct wish *w, int opt)
 	case RAW:
 		w->raw = 1;
 		return EX_DONE;
+	case 'i':
+		w->input = 1;
+		return EX_DONE;
 	case SPEC:
 		return load_spec(c, w);
 	case READY:
@@ -268,7 +272,7 @@ wish_parse(struct cli *c, int argc, char *argv[], struct wish *w)
 	w->config = json_object();
 	w->timeout_ms = -1;
 	while (r == EX_DONE &&
-	    (opt = cli_getopt(c, argc, argv, ":p:", longs)) != -1)
+	    (opt = cli_getopt(c, argc, argv, ":p:i", longs)) != -1)
 		r = option(c, w, opt);
 	if (r == EX_DONE && optind + 1 < argc)
 		r = cli_usage(c, "one name, please; not also %s",

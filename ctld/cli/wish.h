@@ -14,6 +14,7 @@ struct wish {
 	long long timeout_ms;	/* -1: not said */
 	long tcp;		/* --ready tcp:GUESTPORT; 0: none */
 	int raw;
+	int input;		/* standard input, though it is no terminal */
 };
 
 /* An exit status; wish_free() in any case. */

@@ -15,7 +15,8 @@
 #include "ctld/client/serve.h"
 
 #define ANSWER_MS 60000
-#define POLL_MS 100
+#define POLL_MS 100		/* of a guest that says nothing */
+#define POLL_SOON_MS 5		/* after it said something: somebody types */
 #define LINES_MAX 1000000000
 #define PIECE 6144u		/* a multiple of 3: pieces of base64 join */
 
@@ -148,7 +149,7 @@ follow(struct serve *s, struct log_source *src)
 {
 	unsigned char probe;
 	struct log_source ahead;
-	int closed;
+	int closed, ms = POLL_MS;
 
 	while (!s->c.dead) {
 		closed = src->ring ? ring_closed(src->fd) : 1;
@@ -159,14 +160,16 @@ follow(struct serve *s, struct log_source *src)
 		}
 		if (ahead.pos != src->pos) {
 			(void)put_data(s, src, 0, 1);
+			ms = POLL_SOON_MS;
 			continue;
 		}
 		if (closed) {
 			(void)put_data(s, src, src->pos, 0);
 			return;
 		}
-		if (conn_wait(&s->c, -1, POLL_MS) < 0)
+		if (conn_wait(&s->c, -1, ms) < 0)
 			s->end = s->c.dead = 1;
+		ms = ms * 2 < POLL_MS ? ms * 2 : POLL_MS;
 	}
 }
 

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: ISC
-"""console.py MODE COMMAND...: COMMAND (postern console) on a terminal of its
-own, played by this program. Says what went wrong and exits 1."""
+"""console.py MODE COMMAND...: COMMAND (postern console or run) on a terminal
+of its own, played by this program. Says what went wrong and exits 1."""
 
 import errno
 import fcntl
@@ -199,6 +199,97 @@ def ends(t):
     t.restored()
 
 
-MODES = {f.__name__: f for f in (talk, raw, term, interrupt, stop, lost,
-                                 held, ends)}
+def run_talk(t):
+    """Keys go to the guest; its end is the status."""
+    attach(t)
+    t.type(b"hello\r")
+    t.until(b"serial: hello\r\n")
+    t.type(b"\003\032hi\r")
+    t.until(b"serial: ^C^Zhi\r\n")
+    t.type(b"do esc\r")
+    t.until(b"^[]0;evil^G^[[c^[[31mred")
+    if b"\033" in t.said:
+        t.fail("a sequence came through")
+    t.type(b"do poweroff\r")
+    t.status(0)
+    t.restored()
+
+
+def run_panic(t):
+    attach(t)
+    t.type(b"do panic\r")
+    t.until(b"the guest failed: panic")
+    t.status(0x100)
+    t.restored()
+
+
+def run_leave(t):
+    attach(t)
+    t.type(b"bye\r\x1dtyped later")
+    t.until(b"left; the VM runs on")
+    t.status(0)
+    t.restored()
+
+
+def run_term(t):
+    """The guest is asked, and its end waited for."""
+    attach(t)
+    os.kill(t.pid, signal.SIGTERM)
+    t.until(b"power button")
+    t.status(0)
+    t.restored()
+
+
+def run_lost(t):
+    attach(t)
+    os.close(t.line)
+    os.close(t.master)
+    t.status(0, read=False)
+
+
+def run_hung_up(t):
+    """Both the signal and the end of the terminal: the guest is asked once,
+    not killed."""
+    attach(t)
+    os.kill(t.pid, signal.SIGHUP)
+    os.close(t.line)
+    os.close(t.master)
+    t.status(0, read=False)
+
+
+def run_held(t):
+    attach(t)
+    t.type(b"do flood\r")
+    time.sleep(1)
+    t.type(b"\x1d")
+    t.status(0, read=False)
+    t.restored()
+
+
+def run_daemon(t):
+    """The daemon dies; the caller of this program kills it."""
+    attach(t)
+    print("attached", flush=True)
+    t.until(b"the daemon broke off; the VM runs on")
+    t.status(125 << 8)
+    t.restored()
+
+
+def run_background(t):
+    """Started by a shell behind it, it leaves the terminal alone."""
+    t.until(b"POSTERN-TEST")
+    if t.is_raw():
+        t.fail("taken from the foreground")
+    t.type(b"do poweroff\r")
+    time.sleep(0.5)
+    t.until(b"later")
+    t.status(0)
+    if termios.tcgetattr(t.line) != t.modes:
+        t.fail("the terminal's modes are not as before")
+
+
+MODES = {f.__name__: f for f in (
+    talk, raw, term, interrupt, stop, lost, held, ends, run_talk, run_panic,
+    run_leave, run_term, run_lost, run_hung_up, run_held, run_daemon,
+    run_background)}
 MODES[sys.argv[1]](Terminal(sys.argv[2:]))
