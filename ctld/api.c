@@ -332,7 +332,10 @@ on_listener(void *arg, struct wire_msg *m)
 static void
 on_listener_end(void *arg, const char *why)
 {
-	(void)arg;
+	const struct conns *cs = arg;
+
+	events_daemon(cs->ctld->events, EVENT_DAEMON_ENDED,
+	    why != NULL ? why : "the client listener has ended");
 	fatalx("client listener: %s", why != NULL ? why : "gone");
 }
 

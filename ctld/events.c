@@ -2,13 +2,18 @@
 /*
  * Runs in ctld. Invariant: at most EVENTS_MAX are kept, and one owner's flood
  * pushes out its own: when all places are taken, the owner who has the most
- * gives up its oldest.
+ * gives up its oldest. The file has the same places, a record is written
+ * whole within one sector, and one that is not exactly ours is left out.
  */
+#include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <bsd/string.h>
 #include <bsd/sys/queue.h>
 
+#include "common/fdutil.h"
 #include "common/log.h"
 #include "ctld/api.h"
 #include "ctld/ctld.h"
@@ -27,9 +32,20 @@ struct entry {
 	struct share *share;
 };
 
+#define EVENTS_MAGIC 0x31767470u /* another when struct cl_event changes */
+struct stored {
+	uint32_t magic;
+	uint32_t zero;
+	struct cl_event e;
+};
+_Static_assert(sizeof(struct stored) == 256, "records lie within a sector");
+
 struct events {
+	int file;		/* -1: none */
+	int full;		/* said that it cannot be written */
 	uint64_t seq, lost;
 	unsigned n, nshares;	/* shares[0, nshares) were ever used */
+	unsigned at;		/* entries before it are in use */
 	TAILQ_HEAD(, entry) list;
 	struct tickets waiters;
 	struct entry entries[EVENTS_MAX];
@@ -45,6 +61,7 @@ events_new(void)
 		return NULL;
 	TAILQ_INIT(&ev->list);
 	TAILQ_INIT(&ev->waiters);
+	ev->file = -1;
 	return ev;
 }
 
@@ -86,8 +103,12 @@ place(struct events *ev)
 	struct entry *en;
 	unsigned i, most = 0;
 
-	if (ev->n < EVENTS_MAX)
-		return &ev->entries[ev->n++];
+	if (ev->n < EVENTS_MAX) {
+		while (ev->entries[ev->at].e.seq != 0)
+			ev->at++;
+		ev->n++;
+		return &ev->entries[ev->at];
+	}
 	for (i = 0; i < ev->nshares; i++)
 		if (ev->shares[i].n > most)
 			most = ev->shares[i].n;
@@ -100,6 +121,81 @@ place(struct events *ev)
 	en->share->n--;
 	en->share->lost = ev->lost = en->e.seq;
 	return en;
+}
+
+static int
+by_seq(const void *a, const void *b)
+{
+	uint64_t x = (*(struct entry *const *)a)->e.seq;
+	uint64_t y = (*(struct entry *const *)b)->e.seq;
+
+	return (x > y) - (x < y);
+}
+
+static int
+stored_ok(const struct stored *s)
+{
+	return s->magic == EVENTS_MAGIC && s->zero == 0 && s->e.seq != 0 &&
+	    s->e.kind > 0 && s->e.kind < EVENT_END &&
+	    wire_str_ok(s->e.id, sizeof(s->e.id)) &&
+	    wire_str_ok(s->e.name, sizeof(s->e.name)) &&
+	    wire_str_ok(s->e.reason, sizeof(s->e.reason));
+}
+
+/* Each at the place it had, the list in their order. */
+static int
+load(struct events *ev)
+{
+	struct entry **sorted CLEANUP_FREE = calloc(EVENTS_MAX,
+	    sizeof(struct entry *));
+	struct stored s;
+	unsigned i;
+
+	if (sorted == NULL)
+		return -1;
+	for (i = 0; i < EVENTS_MAX; i++) {
+		if (pread(ev->file, &s, sizeof(s), (off_t)(i * sizeof(s))) !=
+			(ssize_t)sizeof(s) || !stored_ok(&s))
+			continue;
+		ev->entries[i].e = s.e;
+		sorted[ev->n++] = &ev->entries[i];
+	}
+	qsort(sorted, ev->n, sizeof(sorted[0]), by_seq);
+	for (i = 0; i < ev->n; i++) {
+		ev->seq = sorted[i]->e.seq;
+		sorted[i]->share = share_get(ev, sorted[i]->e.owner);
+		sorted[i]->share->n++;
+		TAILQ_INSERT_TAIL(&ev->list, sorted[i], next);
+	}
+	return 0;
+}
+
+int
+events_keep(struct events *ev, int dir)
+{
+	ev->file = openat(dir, "events",
+	    O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK, 0600);
+	if (ev->file < 0)
+		return -1;
+	return load(ev);
+}
+
+/* Without room it stays in memory: nothing waits for its history. */
+static void
+store(struct events *ev, const struct entry *en)
+{
+	struct stored s = { .magic = EVENTS_MAGIC, .e = en->e };
+	off_t at = (off_t)((size_t)(en - ev->entries) * sizeof(s));
+
+	if (ev->file < 0)
+		return;
+	if (pwrite(ev->file, &s, sizeof(s), at) == (ssize_t)sizeof(s)) {
+		ev->full = 0;
+		return;
+	}
+	if (!ev->full)
+		log_warn("op=events err=%s", strerror(errno));
+	ev->full = 1;
 }
 
 static int
@@ -138,6 +234,7 @@ events_add(struct events *ev, const struct cl_event *e)
 	en->share = share_get(ev, e->owner);
 	en->share->n++;
 	TAILQ_INSERT_TAIL(&ev->list, en, next);
+	store(ev, en);
 	TAILQ_FOREACH_SAFE(t, &ev->waiters, of_list, next) {
 		if (!visible(e, t->uid, t->admin))
 			continue;
@@ -159,6 +256,31 @@ events_vm(const struct vm *vm, enum event_kind kind, const char *reason)
 	(void)strlcpy(e.name, vm->pub.name, sizeof(e.name));
 	(void)strlcpy(e.reason, reason, sizeof(e.reason));
 	events_add(vm->ctld->events, &e);
+}
+
+void
+events_daemon(struct events *ev, enum event_kind kind, const char *reason)
+{
+	struct cl_event e;
+
+	memset(&e, 0, sizeof(e));
+	e.ms = wall_ms();
+	e.kind = (uint32_t)kind;
+	(void)strlcpy(e.reason, reason, sizeof(e.reason));
+	events_add(ev, &e);
+}
+
+int
+events_ended_well(const struct events *ev)
+{
+	const struct entry *en;
+	int well = 1;
+
+	TAILQ_FOREACH(en, &ev->list, next)
+		if (en->e.kind == EVENT_DAEMON_STARTED ||
+		    en->e.kind == EVENT_DAEMON_ENDED)
+			well = en->e.kind == EVENT_DAEMON_ENDED;
+	return well;
 }
 
 void

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * What happened to whose VM: the newest of it, in memory, so that it costs
- * the same whatever happens and however slow its readers are. Readers ask;
- * one that does not is never waited for, and learns that it missed some.
+ * What happened to whose VM: the newest of it, in memory and in a file of
+ * fixed size, so that it costs the same whatever happens and however slow its
+ * readers are. Readers ask; one that does not is never waited for, and learns
+ * that it missed some.
  */
 #ifndef CTLD_EVENTS_H
 #define CTLD_EVENTS_H
@@ -16,9 +17,18 @@ struct ticket;
 struct vm;
 
 struct events *events_new(void);
+/* Take over what is in dir/events, and write there from now on, each event at
+ * its place (the file survives our death; not every event the host's). To be
+ * called before the first is added. 0; -1 with errno: only memory then. */
+int events_keep(struct events *ev, int dir);
 
 /* Note it of a VM, and tell who waits. */
 void events_vm(const struct vm *vm, enum event_kind kind, const char *reason);
+/* Of ctld itself, for admins. */
+void events_daemon(struct events *ev, enum event_kind kind,
+    const char *reason);
+/* Did the life before this one end in order, as far as is known? */
+int events_ended_well(const struct events *ev);
 /* A request was refused. */
 void events_refused(const struct ticket *t, const struct rep_cl *why);
 

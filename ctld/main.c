@@ -6,6 +6,7 @@
  * arguments and no environment. Distrusts clients, supervisors and its own
  * files. When front or the listener ends, it ends.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
@@ -15,6 +16,7 @@
 #include <event2/event.h>
 #include <jansson.h>
 
+#include "config.h"
 #include "common/fdlook.h"
 #include "common/fdutil.h"
 #include "common/log.h"
@@ -101,9 +103,24 @@ prepare(struct ctld *c)
 	    (c->priv = priv_new(c, CTLD_FD_FRONT)) == NULL ||
 	    (c->conns = conns_new(c, CTLD_FD_CLIENT)) == NULL)
 		fatal("event loop");
+	if (events_keep(c->events, c->state_dir) < 0)
+		log_warn("op=events err=%s; none of before are known",
+		    strerror(errno));
 	retry = event_new(c->base, -1, EV_PERSIST, on_retry, c);
 	if (retry == NULL || event_add(retry, &tv) < 0)
 		fatal("event loop");
+}
+
+/* For who looks at night why it is another than in the evening. */
+static void
+say_started(struct ctld *c)
+{
+	char text[96];
+
+	(void)snprintf(text, sizeof(text), "version %s%s", PACKAGE_VERSION,
+	    events_ended_well(c->events) ? "" : "; the one before was killed "
+	    "or failed: see its log");
+	events_daemon(c->events, EVENT_DAEMON_STARTED, text);
 }
 
 int
@@ -116,6 +133,7 @@ main(void)
 	log_last(on_fatal, &c);
 	prepare(&c);
 	confine(&c);
+	say_started(&c);
 	vm_reconcile(&c);
 	if (event_base_dispatch(c.base) < 0)
 		fatalx("event loop");

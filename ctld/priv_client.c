@@ -14,6 +14,7 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "ctld/ctld.h"
+#include "ctld/events.h"
 #include "ctld/link.h"
 #include "ctld/priv_client.h"
 
@@ -32,6 +33,7 @@ struct call {
 TAILQ_HEAD(calls, call);
 
 struct priv {
+	struct ctld *ctld;
 	struct link *link;
 	struct event *timer;
 	struct calls waiting;	/* in the order of their deadlines */
@@ -166,7 +168,10 @@ on_msg(void *arg, struct wire_msg *m)
 static void
 on_end(void *arg, const char *why)
 {
-	(void)arg;
+	const struct priv *p = arg;
+
+	events_daemon(p->ctld->events, EVENT_DAEMON_ENDED,
+	    why != NULL ? why : "front has ended");
 	fatalx("front: %s", why != NULL ? why : "gone");
 }
 
@@ -224,6 +229,7 @@ priv_new(struct ctld *c, int fd)
 
 	if (p == NULL)
 		return NULL;
+	p->ctld = c;
 	TAILQ_INIT(&p->waiting);
 	TAILQ_INIT(&p->late);
 	TAILQ_INIT(&p->unsent);

@@ -173,9 +173,10 @@ struct clrep_wait { struct rep_cl r; uint32_t removed; uint32_t zero;
  * answer when there is one. */
 enum event_kind { EVENT_CREATED = 1, EVENT_STARTED, EVENT_NOT_STARTED,
 	EVENT_STOPPED, EVENT_FAILED, EVENT_REMOVED, EVENT_PAUSED,
-	EVENT_RESUMED, EVENT_REFUSED, EVENT_END };
+	EVENT_RESUMED, EVENT_REFUSED, EVENT_DAEMON_STARTED,
+	EVENT_DAEMON_ENDED, EVENT_END };
 struct cl_event {
-	uint64_t seq;		/* counts from 1 in each life of ctld */
+	uint64_t seq;		/* counts from 1, on across ctld's lives */
 	int64_t ms;		/* wall clock */
 	uint32_t owner;
 	uint32_t kind;		/* enum event_kind */

@@ -130,7 +130,8 @@ event_name(uint32_t kind)
 {
 	static const char *const names[EVENT_END] = { "?", "created",
 		"started", "not-started", "stopped", "failed", "removed",
-		"paused", "resumed", "refused" };
+		"paused", "resumed", "refused", "daemon-started",
+		"daemon-ended" };
 
 	return kind < EVENT_END ? names[kind] : names[0];
 }

@@ -9,6 +9,7 @@
 
 #include "config.h"
 #include "ctld/cli/client.h"
+#include "ctld/cli/tail.h"
 #include "ctld/cli/text.h"
 
 static int
@@ -202,9 +203,11 @@ cmd_status(struct cli *c, int argc, char *argv[])
 	} else {
 		reason = json_string_value(json_object_get(
 		    json_object_get(st, "Failed"), "reason"));
+		reason = reason != NULL ? reason : "?";
 		(void)fputs("Failed: ", stdout);
-		text_str(stdout, reason != NULL ? reason : "?");
+		text_str(stdout, reason);
 		(void)putchar('\n');
+		tail_failed(c, argv[optind], reason, stdout);
 	}
 	json_decref(st);
 	return EX_DONE;
@@ -244,6 +247,7 @@ cmd_info(struct cli *c, int argc, char *argv[])
 		{ "revision", "revision" }, { "flake ref", "flake_ref" },
 		{ "created", "created" }, { "started", "started" },
 		{ "ended", "ended" } };
+	char state[32], reason[160];
 	json_t *vm;
 	size_t i;
 	int r = ask(c, argc, argv, "Info", "vm", &vm);
@@ -256,6 +260,10 @@ cmd_info(struct cli *c, int argc, char *argv[])
 		for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 			print_member(rows[i][0], vm, rows[i][1]);
 		print_ports(vm);
+		if (strcmp(member(vm, "state", state, sizeof(state)),
+			"Failed") == 0)
+			tail_failed(c, argv[optind], member(vm, "reason",
+			    reason, sizeof(reason)), stdout);
 	}
 	json_decref(vm);
 	return EX_DONE;

@@ -172,10 +172,12 @@ print_events(const struct cli *c, const json_t *params)
 			continue;
 		}
 		text_str(stdout, member(v, "time"));
-		(void)printf(" %-11s %lld/", member(v, "event"),
-		    (long long)json_integer_value(
-			json_object_get(v, "owner")));
-		text_str(stdout, member(v, "name"));
+		(void)printf(" %-14s ", member(v, "event"));
+		if (member(v, "name")[0] != '\0')
+			(void)printf("%lld/", (long long)json_integer_value(
+			    json_object_get(v, "owner")));
+		text_str(stdout, member(v, "name")[0] != '\0' ?
+			member(v, "name") : "daemon");
 		if (member(v, "reason")[0] != '\0') {
 			(void)fputs(": ", stdout);
 			text_str(stdout, member(v, "reason"));

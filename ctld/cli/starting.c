@@ -17,6 +17,7 @@
 #include "common/fdutil.h"
 #include "ctld/cli/client.h"
 #include "ctld/cli/starting.h"
+#include "ctld/cli/tail.h"
 #include "ctld/cli/text.h"
 
 #define READY_MS 60000
@@ -117,33 +118,14 @@ wait_tcp(struct cli *c, const struct wish *w, const struct sockaddr_in *sin,
 
 /* Time ran out, and the VM stays: what it printed last, and what to do. */
 static void
-show_tail(struct cli *c, const char *what)
+timed_out(struct cli *c, const char *what)
 {
-	json_t *name, *answer;
-	const char *data;
-	unsigned char *bytes;
-	size_t n = 0;
-
-	if (c->json || (name = vl_name(c, what)) == NULL)
+	if (c->json)
 		return;
-	answer = vl_try(c, "Logs",
-	    json_pack("{s:o,s:i}", "name", name, "lines", TAIL_LINES));
-	data = json_string_value(json_object_get(
-	    json_object_get(answer, "parameters"), "data"));
-	bytes = data != NULL ? text_unbase64(data, &n) : NULL;
-	if (bytes != NULL && n > 0) {
-		(void)fputs("the end of its console:\n", stderr);
-		text_put(stderr, (const char *)bytes, n, 1);
-		if (bytes[n - 1] != '\n')
-			(void)putc('\n', stderr);
-	} else if (answer != NULL) {
-		(void)fputs("its console is empty\n", stderr);
-	}
+	tail_show(c, what, TAIL_LINES, 0, stderr);
 	(void)fprintf(stderr,
 	    "it still runs; next: postern logs -f %s, or postern stop %s\n",
 	    what, what);
-	free(bytes);
-	json_decref(answer);
 }
 
 void
@@ -280,7 +262,7 @@ starting_go(struct cli *c, const struct wish *w, struct starting *s,
 	if (r == EX_DONE && w->tcp != 0)
 		r = wait_tcp(c, w, &sin, deadline);
 	if (r == EX_TIMED_OUT)
-		show_tail(c, w->what);
+		timed_out(c, w->what);
 	if (r == EX_DONE) {
 		*vm = json_incref(json_object_get(out, "vm"));
 		if (!c->json)

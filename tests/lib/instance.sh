@@ -346,7 +346,7 @@ host_snapshot()
 	    grep -v '/pt[0-9]*/' | sort
 	in_ns ls /run/netns 2> /dev/null
 	find "$I/run" "$I/state" \( -type f -o -type s \) ! -name '*.lock' \
-	    2> /dev/null | sort
+	    ! -name events 2> /dev/null | sort # the daemon's memory stays
 	vm_processes
 }
 

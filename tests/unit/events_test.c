@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: ISC */
 /* What ctld remembers of what happened, and whose flood pushes out what. */
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <bsd/string.h>
 #include <atf-c.h>
 
@@ -110,10 +113,83 @@ ATF_TC_BODY(many_owners, tc)
 		ATF_CHECK_EQ(1, count(ev, 100000 + i, 0, &last));
 }
 
+/* What the next life knows of it. */
+static struct events *
+again(void)
+{
+	struct events *ev = events_new();
+
+	ATF_REQUIRE(ev != NULL);
+	ATF_REQUIRE_EQ(0, events_keep(ev, AT_FDCWD));
+	return ev;
+}
+
+ATF_TC_WITHOUT_HEAD(kept);
+ATF_TC_BODY(kept, tc)
+{
+	struct events *ev = again();
+	uint64_t last;
+	unsigned i;
+
+	ATF_CHECK(events_ended_well(ev)); /* there was none */
+	events_daemon(ev, EVENT_DAEMON_STARTED, "first");
+	for (i = 0; i < 10; i++)
+		add(ev, 1, i);
+	ev = again();
+	ATF_CHECK(!events_ended_well(ev));
+	ATF_CHECK_EQ(10, count(ev, 1, 0, &last));
+	ATF_CHECK_EQ(11, last);
+	ATF_CHECK_EQ(1, count(ev, 0, 0, &last)); /* root's own */
+	events_daemon(ev, EVENT_DAEMON_ENDED, "in order");
+	/* a flood: the same places, whoever wrote them */
+	for (i = 0; i < 3 * EVENTS_MAX; i++)
+		add(ev, 2, i);
+	ev = again();
+	ATF_CHECK(events_ended_well(ev));
+	ATF_CHECK_EQ(10, count(ev, 1, 0, &last));
+	ATF_CHECK_EQ(EVENTS_MAX, count(ev, 1, 1, &last));
+	ATF_CHECK_EQ(12 + 3 * EVENTS_MAX, last);
+	add(ev, 1, 0);
+	ATF_CHECK_EQ(EVENTS_MAX, count(ev, 1, 1, &last));
+	ATF_CHECK_EQ(13 + 3 * EVENTS_MAX, last);
+}
+
+/* Torn, foreign and hostile records are left out; their places are used. */
+ATF_TC_WITHOUT_HEAD(damaged);
+ATF_TC_BODY(damaged, tc)
+{
+	struct events *ev = again();
+	char junk[256];
+	struct stat st;
+	uint64_t last;
+	unsigned i;
+	int fd;
+
+	for (i = 0; i < 20; i++)
+		add(ev, 1, i);
+	fd = open("events", O_RDWR);
+	ATF_REQUIRE(fd >= 0);
+	memset(junk, 0xff, sizeof(junk));
+	ATF_REQUIRE_EQ(256, pwrite(fd, junk, 256, 3 * 256));
+	/* a name that does not end */
+	ATF_REQUIRE_EQ(64, pwrite(fd, junk, 64, 5 * 256 + 8 + 24 + 32));
+	ATF_REQUIRE_EQ(0, ftruncate(fd, 19 * 256 + 100));
+	ev = again();
+	ATF_CHECK_EQ(17, count(ev, 1, 0, &last));
+	for (i = 0; i < EVENTS_MAX - 17; i++)
+		add(ev, 1, i);
+	ATF_CHECK_EQ(EVENTS_MAX, count(ev, 1, 0, &last));
+	ATF_CHECK_EQ(EVENTS_MAX, count(again(), 1, 0, &last));
+	ATF_REQUIRE_EQ(0, fstat(fd, &st));
+	ATF_CHECK_EQ(EVENTS_MAX * 256, st.st_size);
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, order);
 	ATF_TP_ADD_TC(tp, flood);
 	ATF_TP_ADD_TC(tp, many_owners);
+	ATF_TP_ADD_TC(tp, kept);
+	ATF_TP_ADD_TC(tp, damaged);
 	return atf_no_error();
 }
