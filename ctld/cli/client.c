@@ -225,30 +225,71 @@ str(const json_t *params, const char *key)
 	return s != NULL ? s : "";
 }
 
+/* What helps a command in that state; NULL: whatever command it was. The
+ * first that fits. */
+static const struct {
+	const char *command, *state, *remedy;
+} remedies[] = {
+	{ "start", "Running", "; postern restart starts it anew" },
+	{ "rm", "Running", "; stop it first, or use postern rm -f" },
+	{ "rm", "Paused", "; stop it first, or use postern rm -f" },
+	{ "resume", "Running", "; only a paused VM is resumed" },
+	{ "pause", "Paused", "; postern resume lets it go on" },
+	{ "stop", "Stopped", "; nothing is to be done" },
+	{ "stop", "Failed", "; see postern status for the reason" },
+	{ "kill", "Stopped", "; nothing is to be done" },
+	{ "kill", "Failed", "; see postern status for the reason" },
+	{ NULL, "Stopped", "; start it with postern start" },
+	{ NULL, "Failed", "; see postern status for the reason, start it "
+	    "with postern start" },
+};
+
 static void
-wrong_state(const char *state, char *buf, size_t size)
+wrong_state(const char *command, const char *state, char *buf, size_t size)
 {
-	static const struct { const char *state, *remedy; } t[] = {
-		{ "PortClosed", "the guest has not opened this port; is its "
-		  "agent running? see postern logs" },
-		{ "PortBusy", "somebody is connected to this port already; "
-		  "one at a time" },
-		{ "Stopped", "not in this state: Stopped; start it with "
-		  "postern start" },
-		{ "Failed", "not in this state: Failed; see postern status "
-		  "for the reason, start it with postern start" },
-	};
 	size_t i;
 
-	(void)snprintf(buf, size, "not in this state: %s", state);
-	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
-		if (strcmp(t[i].state, state) == 0)
-			(void)strlcpy(buf, t[i].remedy, size);
+	if (strcmp(state, "PortClosed") == 0) {
+		(void)strlcpy(buf, "the guest has not opened this port; is "
+		    "its agent running? see postern logs", size);
+		return;
+	}
+	if (strcmp(state, "PortBusy") == 0) {
+		(void)strlcpy(buf, "somebody is connected to this port "
+		    "already; one at a time", size);
+		return;
+	}
+	for (i = 0; i < sizeof(remedies) / sizeof(remedies[0]); i++)
+		if (strcmp(remedies[i].state, state) == 0 &&
+		    (remedies[i].command == NULL ||
+			strcmp(remedies[i].command, command) == 0))
+			break;
+	(void)snprintf(buf, size, "not in this state: %s%s", state,
+	    i < sizeof(remedies) / sizeof(remedies[0]) ? remedies[i].remedy :
+							 "");
+}
+
+/* A guest's own end is not the host's failure. */
+static void
+host_failure(const json_t *p, char *buf, size_t size)
+{
+	const char *reason = str(p, "reason"), *code = str(p, "errno");
+
+	if (strcmp(str(p, "step"), "boot") == 0 && reason[0] != '\0')
+		(void)snprintf(buf, size, "it did not boot: %s; see postern "
+		    "status", reason);
+	else
+		(void)snprintf(buf, size, "the host failed at step %s: "
+		    "%s%s%s%s", str(p, "step"), code,
+		    reason[0] != '\0' ? ": " : "", reason,
+		    strcmp(code, "ENOSPC") == 0 ?
+			"; make room on the daemon's disk" : "");
 }
 
 /* The sentence for people, without "postern start web: ". */
 static void
-sentence(const char *error, const json_t *p, char *buf, size_t size)
+sentence(const char *command, const char *error, const json_t *p, char *buf,
+    size_t size)
 {
 	char opt[64];
 	long long limit = json_integer_value(json_object_get(p, "limit"));
@@ -268,9 +309,8 @@ sentence(const char *error, const json_t *p, char *buf, size_t size)
 		    "reached; stop something, or ask the operator for more",
 		    str(p, "resource"), limit);
 	else if (strcmp(error, "WrongState") == 0)
-		wrong_state(str(p, "state")[0] != '\0' ? str(p, "state") :
-						     str(p, "reason"),
-		    buf, size);
+		wrong_state(command, str(p, "state")[0] != '\0' ?
+			str(p, "state") : str(p, "reason"), buf, size);
 	else if (strcmp(error, "MethodNotFound") == 0)
 		(void)snprintf(buf, size, "no such method; see postern call "
 		    "org.varlink.service.GetInterfaceDescription "
@@ -279,10 +319,7 @@ sentence(const char *error, const json_t *p, char *buf, size_t size)
 		(void)snprintf(buf, size, "backend %s cannot do this: %s",
 		    str(p, "backend"), str(p, "operation"));
 	else if (strcmp(error, "HostFailure") == 0)
-		(void)snprintf(buf, size, "the host failed at step %s: %s%s%s",
-		    str(p, "step"), str(p, "errno"),
-		    str(p, "reason")[0] != '\0' ? ": " : "",
-		    str(p, "reason"));
+		host_failure(p, buf, size);
 	else
 		(void)snprintf(buf, size, "%s", str(p, "reason")[0] != '\0' ?
 			str(p, "reason") : error);
@@ -316,7 +353,7 @@ tell(struct cli *c, const char *what, const json_t *error)
 		(void)putchar('\n');
 		return;
 	}
-	sentence(dot != NULL ? dot + 1 : name,
+	sentence(c->cmd->name, dot != NULL ? dot + 1 : name,
 	    json_object_get(error, "parameters"), text, sizeof(text));
 	(void)fprintf(stderr, "postern %s: ", c->cmd->name);
 	text_str(stderr, what);

@@ -172,7 +172,7 @@ ports(struct way *w, const json_t *list, int port, const char *link)
 		one_port(w, p, link);
 	}
 	if (n == 0)
-		step(w, "publication", 0, "start it with -p HOST:GUEST",
+		step(w, "publication", 0, "postern port add NAME HOST:GUEST",
 		    port != 0 ? "port %d is not published" :
 				"no port is published%.0d", port);
 }

@@ -222,7 +222,7 @@ print_member(const char *title, const json_t *o, const char *key)
 		return;
 	(void)printf("%-10s ", title);
 	text_str(stdout, member(o, key, text, sizeof(text)));
-	(void)putchar('\n');
+	(void)puts(strcmp(key, "memory_mib") == 0 ? "M" : "");
 }
 
 static void

@@ -51,6 +51,8 @@ static const struct hint {
 	    "again", 1 },
 	{ "killed by signal", "postern logs --hypervisor %s, postern start %s "
 	    "to try again", 1 },
+	{ "host restarted", "postern start %s", 0 },
+	{ "its supervisor was killed", "postern start %s", 0 },
 	{ "", "postern logs %s, postern start %s to try again", 0 },
 };
 
