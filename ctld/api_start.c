@@ -96,7 +96,7 @@ take(struct ticket *t, struct wire_msg *m, struct clreq_start *s,
 		ticket_fault(t, &why);
 		return 0;
 	}
-	if (images_take(s, m, t->uid, *owner, im, &e) < 0) {
+	if (images_take(s, m, t->ctld->self_fd, t->uid, *owner, im, &e) < 0) {
 		fault_err(&why, &e);
 		ticket_fault(t, &why);
 		return 0;
@@ -224,7 +224,8 @@ api_boot(struct ticket *t, struct wire_msg *m)
 		ticket_fault(t, &why);
 		return 0;
 	}
-	if (images_take(&s, m, t->uid, vm->pub.owner, &im, &e) < 0) {
+	if (images_take(&s, m, t->ctld->self_fd, t->uid, vm->pub.owner, &im,
+		&e) < 0) {
 		fault_err(&why, &e);
 		ticket_fault(t, &why);
 		return 0;

@@ -29,6 +29,7 @@ struct ctld {
 	struct reconcile *rec;	 /* while comparing with front, else NULL */
 	int state_dir, run_dir;	 /* its own directories, 0700 */
 	int mounts;		 /* /proc/self/mountinfo */
+	int self_fd;		 /* /proc/self/fd, O_PATH */
 	int wild[WILD_MAX];	 /* descriptors that may never be closed */
 	unsigned nwild;
 	int channel_dir;	 /* its own, 0711 */

@@ -20,6 +20,7 @@
 
 #define SECTOR 512
 #define HEAD 1024
+#define FILES_DRIVE_MAX (8u << 20)
 
 struct magic { size_t off; const char *bytes; size_t n; const char *name; };
 
@@ -175,11 +176,51 @@ image_path(const struct clreq_start *s, const struct image *i)
 	    ((s->flags & CL_HAS_ROOTFS) != 0 ? 1 : 0)].host;
 }
 
-int
-images_take(const struct clreq_start *s, struct wire_msg *m, uint32_t uid,
-    uint32_t owner, struct images *out, struct err *e)
+/*
+ * A memfd is open for writing, whatever its seals, and a VMM wants a read-only
+ * drive opened for reading only: it is opened anew. (Only /proc can do that,
+ * which its maker does not see.)
+ */
+static int
+take_files(struct images *out, struct wire_msg *m, unsigned *at,
+    uint32_t drive, const char *field, int self_fd, struct err *e)
 {
-	unsigned i, at = 0;
+	struct image *i = &out->img[out->n];
+	char name[16];
+
+	take(out, m, at, IMG_DRIVE, drive, 0, field);
+	if (fd_sealed_size(i->fds[0], FILES_DRIVE_MAX) <= 0)
+		return err_field(e, field, EBADMSG, "no sealed file system");
+	(void)snprintf(name, sizeof(name), "%d", i->fds[0]);
+	i->fds[1] = openat(self_fd, name, O_RDONLY | O_CLOEXEC);
+	if (i->fds[1] < 0)
+		return err_field(e, field, errno, "cannot be opened anew: %s",
+		    strerror(errno));
+	fd_close(&i->fds[0]);
+	i->fds[0] = fd_steal(&i->fds[1]);
+	return 0;
+}
+
+/* What needs no look: nobody can change it, and its maker only copied. */
+static int
+take_all_files(const struct clreq_start *s, struct images *out,
+    struct wire_msg *m, unsigned *at, uint32_t drive, int self_fd,
+    struct err *e)
+{
+	if (cl_drive_of(s, 0) && take_files(out, m, at, drive++,
+		"config_files", self_fd, e) < 0)
+		return -1;
+	if (cl_drive_of(s, 1) && take_files(out, m, at, drive,
+		"secret_files", self_fd, e) < 0)
+		return -1;
+	return 0;
+}
+
+int
+images_take(const struct clreq_start *s, struct wire_msg *m, int self_fd,
+    uint32_t uid, uint32_t owner, struct images *out, struct err *e)
+{
+	unsigned i, at = 0, looked;
 	uint32_t drive = 0;
 
 	memset(out, 0, sizeof(*out));
@@ -195,7 +236,12 @@ images_take(const struct clreq_start *s, struct wire_msg *m, uint32_t uid,
 	for (i = 0; i < s->nvolumes; i++)
 		take(out, m, &at, IMG_DRIVE, drive++,
 		    !s->volumes[i].readonly, "volumes");
-	for (i = 0; i < out->n; i++)
+	looked = out->n;
+	if (take_all_files(s, out, m, &at, drive, self_fd, e) < 0) {
+		images_close(out);
+		return -1;
+	}
+	for (i = 0; i < looked; i++)
 		if (image_check(&out->img[i], image_path(s, &out->img[i]),
 			uid, owner, e) < 0) {
 			images_close(out);

@@ -15,15 +15,15 @@ struct image {
 	unsigned nfds;		/* 2: writable */
 	int fds[2];		/* read-only; read-write or -1 */
 };
-#define IMAGES_MAX (3u + CL_VOLUMES_MAX)
+#define IMAGES_MAX (3u + CL_VOLUMES_MAX + 2u)
 
 struct images { unsigned n; struct image img[IMAGES_MAX]; };
 
 /* Take the files of *s out of *m into *out. -1 with *e: a count or a file is
  * refused (field, value, remedy); what was taken is closed. uid: the caller,
- * owner: whose VM it will be. */
-int images_take(const struct clreq_start *s, struct wire_msg *m, uint32_t uid,
-    uint32_t owner, struct images *out, struct err *e);
+ * owner: whose VM it will be; self_fd: directory /proc/self/fd. */
+int images_take(const struct clreq_start *s, struct wire_msg *m, int self_fd,
+    uint32_t uid, uint32_t owner, struct images *out, struct err *e);
 void images_close(struct images *im);
 
 /* One file. 0 or -1. */

@@ -87,6 +87,9 @@ prepare(struct ctld *c)
 	c->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (c->mounts < 0)
 		fatal("/proc/self/mountinfo");
+	c->self_fd = open("/proc/self/fd", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (c->self_fd < 0)
+		fatal("/proc/self/fd");
 	c->state_dir = CTLD_FD_STATE;
 	c->run_dir = CTLD_FD_RUN;
 	c->channel_dir = CTLD_FD_CHANNEL;

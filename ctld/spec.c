@@ -61,7 +61,7 @@ spec_wellformed(const struct clreq_start *s)
 	    wire_str_ok(s->rootfs_path, sizeof(s->rootfs_path)) &&
 	    wire_str_ok(s->initrd_path, sizeof(s->initrd_path)) &&
 	    (s->flags & ~FLAGS_ALL) == 0 && s->nvolumes <= CL_VOLUMES_MAX &&
-	    s->nchannels <= CHANNELS_MAX && s->zero == 0 &&
+	    s->nchannels <= CHANNELS_MAX && s->nfiles <= CL_FILES_MAX &&
 	    net_wellformed(&s->net_up);
 	for (i = 0; ok && i < CL_VOLUMES_MAX; i++)
 		ok = wire_str_ok(s->volumes[i].guest,
@@ -69,6 +69,10 @@ spec_wellformed(const struct clreq_start *s)
 		    wire_str_ok(s->volumes[i].host,
 			sizeof(s->volumes[i].host)) &&
 		    s->volumes[i].readonly <= 1 && s->volumes[i].zero == 0;
+	for (i = 0; ok && i < CL_FILES_MAX; i++)
+		ok = wire_str_ok(s->files[i].name, sizeof(s->files[i].name)) &&
+		    wire_str_ok(s->files[i].host, sizeof(s->files[i].host)) &&
+		    s->files[i].secret <= 1;
 	if (!ok)
 		errno = EBADMSG;
 	return ok ? 0 : -1;
@@ -287,6 +291,33 @@ volumes(const struct clreq_start *s, struct err *e)
 	return 0;
 }
 
+static int
+files(const struct clreq_start *s, struct err *e)
+{
+	const struct cl_file *f, *g;
+	const char *field;
+	char vis[80];
+	unsigned i;
+
+	for (i = 0; i < s->nfiles; i++) {
+		f = &s->files[i];
+		field = f->secret ? "secret_files" : "config_files";
+		if (!cl_file_name_ok(f->name))
+			return err_field(e, field, EINVAL, "name %s: use 1 to "
+			    "47 of A-Z, a-z, 0-9 and ._+@-",
+			    log_vis(vis, sizeof(vis), f->name));
+		if ((f->mode & ~0777u) != 0)
+			return err_field(e, field, EINVAL,
+			    "%s: mode 0%o; use 0 to 0777", f->name, f->mode);
+		for (g = s->files; g < f; g++)
+			if (g->secret == f->secret &&
+			    strcmp(g->name, f->name) == 0)
+				return err_field(e, field, EINVAL,
+				    "%s is there twice; say it once", f->name);
+	}
+	return 0;
+}
+
 int
 spec_check(const struct sysconf *c, const struct clreq_start *s,
     struct err *e)
@@ -297,7 +328,7 @@ spec_check(const struct sysconf *c, const struct clreq_start *s,
 	    text("revision_hash", s->revision, e) < 0 ||
 	    text("flake_ref", s->flake_ref, e) < 0 || ready(s, e) < 0 ||
 	    spec_net(c, s, e) < 0 || volumes(s, e) < 0 ||
-	    channels(c, s, e) < 0)
+	    files(s, e) < 0 || channels(c, s, e) < 0)
 		return -1;
 	if ((s->flags & (CL_HAS_ROOTFS | CL_ROOTFS_RO)) == CL_ROOTFS_RO)
 		return err_field(e, "rootfs_path", EINVAL,
@@ -315,5 +346,5 @@ spec_nfds(const struct clreq_start *s)
 		n += (s->flags & CL_ROOTFS_RO) != 0 ? 1 : 2;
 	for (i = 0; i < s->nvolumes && i < CL_VOLUMES_MAX; i++)
 		n += s->volumes[i].readonly ? 1 : 2;
-	return n;
+	return n + cl_drive_of(s, 0) + cl_drive_of(s, 1);
 }

@@ -60,6 +60,11 @@ static const struct field volume_fields[] = {
 	F(cl_volume, "readonly", readonly, U32),
 };
 
+static const struct field file_fields[] = {
+	F(cl_file, "name", name, STR), F(cl_file, "host", host, STR),
+	F(cl_file, "mode", mode, U32), F(cl_file, "secret", secret, U32),
+};
+
 static const struct field port_fields[] = {
 	F(net_port, "addr", addr, U32), F(net_port, "host", host, U16),
 	F(net_port, "guest", guest, U16), F(net_port, "proto", proto, U8),
@@ -175,6 +180,9 @@ record_dump(const struct record *r)
 		    json_integer(STATE_FORMAT))) == 0 &&
 	    (r->spec.nchannels == 0 || json_object_set_new(s, "channels",
 		channels_dump(&r->spec)) == 0) &&
+	    (r->spec.nfiles == 0 || json_object_set_new(s, "files",
+		array_dump(file_fields, N(file_fields), r->spec.files,
+		    sizeof(r->spec.files[0]), r->spec.nfiles)) == 0) &&
 	    json_object_set(o, "spec", s) == 0)
 		text = json_dumps(o, JSON_INDENT(1) | JSON_SORT_KEYS);
 	json_decref(s);
@@ -281,7 +289,8 @@ array_parse(const struct field *f, size_t nf, const json_t *a, void *base,
 	return (ssize_t)n;
 }
 
-/* Records of VMs without channels, and older ones, have no such member. */
+/* Records of VMs without channels, and older ones, have no such member; the
+ * same holds for files. */
 static int
 channels_parse(const json_t *a, struct clreq_start *s, struct err *e)
 {
@@ -303,12 +312,17 @@ static int
 spec_parse(const json_t *o, struct clreq_start *s, struct err *e)
 {
 	const json_t *ch = json_object_get(o, "channels");
+	const json_t *files = json_object_get(o, "files");
+	size_t extra = 3u + (ch != NULL) + (files != NULL);
 	struct req_net_up *u = &s->net_up;
-	ssize_t nv, np, na;
+	ssize_t nv, np, na, nf = 0;
 
-	if (object_parse(spec_fields, N(spec_fields), 3 + (ch != NULL), o, s,
-		e) < 0 || (ch != NULL && channels_parse(ch, s, e) < 0))
+	if (object_parse(spec_fields, N(spec_fields), extra, o, s, e) < 0 ||
+	    (ch != NULL && channels_parse(ch, s, e) < 0))
 		return -1;
+	if (files != NULL)
+		nf = array_parse(file_fields, N(file_fields), files, s->files,
+		    sizeof(s->files[0]), CL_FILES_MAX, e);
 	nv = array_parse(volume_fields, N(volume_fields),
 	    json_object_get(o, "volumes"), s->volumes, sizeof(s->volumes[0]),
 	    CL_VOLUMES_MAX, e);
@@ -318,8 +332,9 @@ spec_parse(const json_t *o, struct clreq_start *s, struct err *e)
 	na = array_parse(allow_fields, N(allow_fields),
 	    json_object_get(o, "allow"), u->allow, sizeof(u->allow[0]),
 	    NET_ALLOW_MAX, e);
-	if (nv < 0 || np < 0 || na < 0)
+	if (nv < 0 || np < 0 || na < 0 || nf < 0)
 		return -1;
+	s->nfiles = (uint32_t)nf;
 	s->nvolumes = (uint32_t)nv;
 	u->nports = (uint16_t)np;
 	u->nallow = (uint16_t)na;

@@ -62,7 +62,8 @@ struct clreq_conn { uint32_t uid; uint32_t zero; };
 struct clrep_conn { struct rep_cl r; };
 
 /* ---- start. fds in the order kernel, initrd (if any), rootfs (ro, then rw if
- * writable; absent if none), volumes likewise. */
+ * writable; absent if none), volumes likewise, then the guest's files as
+ * sealed memfds: drive mvm-config, drive mvm-secrets (cl_drive_of()). */
 #define CL_VOLUMES_MAX 8
 #define CL_HAS_INITRD 1u
 #define CL_HAS_ROOTFS 2u
@@ -76,6 +77,18 @@ struct cl_volume {
 	char host[256];		/* as the user wrote it */
 	uint32_t readonly;
 	uint32_t zero;
+};
+
+/* Config and secret files. Their contents are no record's: the client's own
+ * process lays them out as file systems. */
+#define CL_FILES_MAX 12		/* of both kinds together */
+#define CL_FILE_BYTES (256u << 10) /* of one */
+#define CL_FILES_BYTES (1u << 20)  /* of all */
+struct cl_file {
+	char name[48];		/* cl_file_name_ok() */
+	char host[256];		/* as the user wrote it, "" */
+	uint32_t mode;
+	uint32_t secret;
 };
 struct clreq_start {
 	uint32_t owner;		/* OWNER_SELF, or for admins another uid */
@@ -95,8 +108,9 @@ struct clreq_start {
 				   user wrote them; nothing of ours opens one */
 	struct cl_volume volumes[CL_VOLUMES_MAX];
 	uint32_t nchannels;
-	uint32_t zero;
+	uint32_t nfiles;
 	uint16_t channels[CHANNELS_MAX]; /* guest channel ports, 1-65535 */
+	struct cl_file files[CL_FILES_MAX];
 	struct req_net_up net_up; /* mode = net */
 };
 
@@ -274,6 +288,11 @@ enum clientop {
 enum about { ABOUT_ASKER = 1, ABOUT_VM /* a struct cl_ref comes first */ };
 struct clientop_row { struct wire_row w; uint8_t about; };
 const struct clientop_row *clientop_row(uint16_t type); /* policy/clientops.c */
+/* policy/rows.c: one path component, of at most 47 of A-Z a-z 0-9 . _ + @ - */
+int cl_file_name_ok(const char *s);
+/* 1 when this VM has drive mvm-config (secret 0; volumes alone make one, for
+ * their places are told there) or mvm-secrets; else 0. */
+unsigned cl_drive_of(const struct clreq_start *s, uint32_t secret);
 const char *vm_status_name(uint32_t status);	 /* "Running", or "?" */
 const char *event_name(uint32_t kind);		 /* "started", or "?" */
 

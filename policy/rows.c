@@ -2,6 +2,8 @@
 /* The request tables as data, generated from their .def files. */
 #include <stddef.h>
 
+#include <string.h>
+
 #include "policy/children.h"
 #include "policy/clientops.h"
 #include "policy/privops.h"
@@ -114,6 +116,30 @@ slot_state_name(uint32_t state)
 	case ST_CLOSED: return "closed";
 	default: return "?";
 	}
+}
+
+int
+cl_file_name_ok(const char *s)
+{
+	size_t n = strspn(s, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	    "abcdefghijklmnopqrstuvwxyz0123456789._+@-");
+
+	return n > 0 && s[n] == '\0' &&
+	    n < sizeof(((struct cl_file *)NULL)->name) &&
+	    strcmp(s, ".") != 0 && strcmp(s, "..") != 0;
+}
+
+unsigned
+cl_drive_of(const struct clreq_start *s, uint32_t secret)
+{
+	unsigned i;
+
+	if (!secret && s->nvolumes > 0)
+		return 1;
+	for (i = 0; i < s->nfiles && i < CL_FILES_MAX; i++)
+		if (s->files[i].secret == secret)
+			return 1;
+	return 0;
 }
 
 const char *

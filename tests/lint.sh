@@ -16,7 +16,7 @@ lint_flags()
 	printf '%s\n' -std=gnu17 -D_GNU_SOURCE -DHAVE_CONFIG_H \
 	    -I"$src" -I"$out/main" '-DLIBEXECDIR="/x"' '-DSYSCONFDIR="/x"'
 	pkg-config --cflags libseccomp libcap libbsd jansson \
-	    libevent_core inih | tr ' ' '\n' | grep .
+	    libevent_core ext2fs inih | tr ' ' '\n' | grep .
 }
 
 # tidy.ignore: cleanup attributes, lists of <sys/queue.h> and va_start, which

@@ -131,17 +131,19 @@ args_devices(struct args *a)
 static unsigned
 ndrives(const struct clreq_start *req)
 {
-	return ((req->flags & CL_HAS_ROOTFS) != 0) + req->nvolumes;
+	return ((req->flags & CL_HAS_ROOTFS) != 0) + req->nvolumes +
+	    cl_drive_of(req, 0) + cl_drive_of(req, 1);
 }
 
 static int
 drive_readonly(const struct clreq_start *req, unsigned i)
 {
-	if ((req->flags & CL_HAS_ROOTFS) == 0)
-		return req->volumes[i].readonly != 0;
-	if (i == 0)
+	unsigned volume = i - ((req->flags & CL_HAS_ROOTFS) != 0);
+
+	if (i == 0 && (req->flags & CL_HAS_ROOTFS) != 0)
 		return (req->flags & CL_ROOTFS_RO) != 0;
-	return req->volumes[i - 1].readonly != 0;
+	/* after the volumes come those of the guest's files */
+	return volume >= req->nvolumes || req->volumes[volume].readonly != 0;
 }
 
 /*

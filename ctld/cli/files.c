@@ -16,7 +16,6 @@
 #include "ctld/cli/client.h"
 #include "ctld/cli/files.h"
 
-#define TEXT_MAX (32u << 10)
 #define INVALID "io.postern.Vm.InvalidArgument"
 
 static int
@@ -50,7 +49,7 @@ open_one(struct cli *c, const char *what, const char *field,
 
 	if (f->n == FILES_MAX) {
 		(void)refuse(c, what, field, path,
-		    "more than 16 descriptors; use fewer volumes");
+		    "too many files; use fewer volumes");
 		return -1;
 	}
 	/* what it is comes first: opening some devices has effects */
@@ -156,6 +155,25 @@ open_volumes(struct cli *c, const char *what, json_t *config,
 	return EX_DONE;
 }
 
+/* Config and secret files; those with their text in the call are no files. */
+static int
+open_texts(struct cli *c, const char *what, json_t *config, const char *list,
+    const char *option, struct files *f)
+{
+	json_t *v;
+	size_t i;
+	int r;
+
+	json_array_foreach(json_object_get(config, list), i, v) {
+		if (json_object_get(v, "content") != NULL)
+			continue;
+		r = open_plain(c, what, v, "path", "fd", option, f);
+		if (r != EX_DONE)
+			return r;
+	}
+	return EX_DONE;
+}
+
 int
 files_open(struct cli *c, const char *what, json_t *config,
     struct files *f)
@@ -175,6 +193,12 @@ files_open(struct cli *c, const char *what, json_t *config,
 			"rootfs_read_only")), f);
 	if (r == EX_DONE)
 		r = open_volumes(c, what, config, f);
+	if (r == EX_DONE)
+		r = open_texts(c, what, config, "config_files",
+		    "config-file", f);
+	if (r == EX_DONE)
+		r = open_texts(c, what, config, "secret_files",
+		    "secret-file", f);
 	if (r != EX_DONE)
 		files_close(f);
 	return r;
@@ -185,29 +209,4 @@ files_close(struct files *f)
 {
 	while (f->n > 0)
 		fd_close(&f->fd[--f->n]);
-}
-
-json_t *
-files_text(struct cli *c, const char *what, const char *option,
-    const char *path)
-{
-	static char buf[TEXT_MAX + 1];
-	ssize_t n;
-	json_t *j;
-	struct stat st;
-
-	if (stat(path, &st) == 0 && not_regular(st.st_mode) != NULL) {
-		(void)refuse(c, what, option, path, not_regular(st.st_mode));
-		return NULL;
-	}
-	n = fd_slurp(AT_FDCWD, path, buf, sizeof(buf));
-	if (n < 0) {
-		(void)refuse(c, what, option, path,
-		    errno == EFBIG ? "over 32 KiB" : strerror(errno));
-		return NULL;
-	}
-	j = json_stringn(buf, (size_t)n);
-	if (j == NULL)
-		(void)refuse(c, what, option, path, "not UTF-8 text");
-	return j;
 }

@@ -7,23 +7,19 @@
 
 #include "ctld/cli/cli.h"
 
-#define FILES_MAX 16
+#define FILES_MAX 28
 
 struct files {
 	int fd[FILES_MAX];
 	unsigned n;
 };
 
-/* Open what the config names (kernel_path, initrd_path, rootfs_path, volumes),
- * put the indexes beside the paths, and make the paths absolute. EX_DONE, or
- * an exit status after a complaint that names the option. */
+/* Open what the config names (kernel_path, initrd_path, rootfs_path, volumes,
+ * config_files, secret_files), put the indexes beside the paths, and make the
+ * paths absolute. EX_DONE, or an exit status after a complaint that names the
+ * option. */
 int files_open(struct cli *c, const char *what, json_t *config,
     struct files *f);
 void files_close(struct files *f);
-
-/* The text of a small file, for config_files. New reference or NULL after a
- * complaint. */
-json_t *files_text(struct cli *c, const char *what, const char *option,
-    const char *path);
 
 #endif

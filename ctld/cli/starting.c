@@ -156,12 +156,25 @@ starting_new(struct cli *c, struct wish *w, struct starting *s)
 	return r;
 }
 
+static json_t *
+only_fd(const json_t *files)
+{
+	json_t *list = json_array();
+	size_t i;
+
+	for (i = 0; i < json_array_size(files); i++)
+		(void)json_array_append_new(list, json_pack("{s:O}", "fd",
+		    json_object_get(json_array_get(files, i), "fd")));
+	return list;
+}
+
 /* What the daemon is given of an opened definition: descriptors only. */
 static json_t *
 only_fds(const struct wish *w, const json_t *def)
 {
 	static const char *const members[] = { "kernel_fd", "initrd_fd",
 		"rootfs_fd", "rootfs_rw_fd" };
+	static const char *const lists[] = { "config_files", "secret_files" };
 	json_t *config = json_object(), *volumes = json_array(), *v, *o;
 	size_t i, k;
 
@@ -176,6 +189,9 @@ only_fds(const struct wish *w, const json_t *def)
 		(void)json_array_append_new(volumes, o);
 	}
 	(void)json_object_set_new(config, "volumes", volumes);
+	for (i = 0; i < 2; i++)
+		(void)json_object_set_new(config, lists[i],
+		    only_fd(json_object_get(def, lists[i])));
 	(void)json_object_set(config, "ready",
 	    json_object_get(w->config, "ready"));
 	return config;

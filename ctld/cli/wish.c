@@ -87,23 +87,18 @@ append(struct cli *c, struct wish *w, const char *key, json_t *entry,
 	return EX_DONE;
 }
 
-/* NAME=FILE */
+/* NAME=FILE, which is opened with the others */
 static int
-add_file(struct cli *c, struct wish *w, const char *key, const char *option,
-    int mode)
+add_file(struct cli *c, struct wish *w, const char *key, const char *option)
 {
 	const char *eq = strchr(optarg, '=');
-	json_t *text;
 
 	if (eq == NULL || eq == optarg || eq[1] == '\0')
 		return cli_usage(c, "%s %s: write NAME=FILE", option, optarg);
-	text = files_text(c, "", option, eq + 1);
-	if (text == NULL)
-		return EX_FAILED;
 	return append(c, w, key,
-	    json_pack("{s:s%,s:o,s:i}", "name", optarg,
-		(size_t)(eq - optarg), "content", text, "mode", mode),
-	    option, "NAME=FILE");
+	    json_pack("{s:s%,s:s}", "name", optarg, (size_t)(eq - optarg),
+		"path", eq + 1),
+	    option, "NAME=FILE in UTF-8");
 }
 
 /* The spec's members are the ground that flags change. */
@@ -197,9 +192,9 @@ option(struct cli *c, struct wish *w, int opt)
 		return append(c, w, "channel_ports", parse_channel(optarg),
 		    "--channel", "a port, 1 to 65535");
 	case CONFIG_FILE:
-		return add_file(c, w, "config_files", "--config-file", 0444);
+		return add_file(c, w, "config_files", "--config-file");
 	case SECRET_FILE:
-		return add_file(c, w, "secret_files", "--secret-file", 0400);
+		return add_file(c, w, "secret_files", "--secret-file");
 	case ROOTFS_RO:
 		(void)json_object_set_new(w->config, "rootfs_read_only",
 		    json_true());

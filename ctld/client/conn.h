@@ -11,7 +11,7 @@
 #include <stdint.h>
 
 #define CONN_MESSAGE_MAX (64u << 10)	/* bytes, the NUL included */
-#define CONN_FDS_MAX 16u		/* descriptors of one message */
+#define CONN_FDS_MAX 28u		/* descriptors of one message */
 #define CONN_HALF_MS 5000		/* first byte to NUL of a message */
 #define CONN_STUCK_MS 10000		/* a reader that does not read */
 #define CONN_OUT 16384u

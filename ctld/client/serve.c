@@ -6,6 +6,7 @@
  * Invariant: every call gets exactly one reply, or the connection ends.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <string.h>
 #include <unistd.h>
 #include <bsd/string.h>
@@ -261,7 +262,9 @@ look(struct serve *s)
 	if (fdlook_mounts(s->mountinfo, l, s->c.nfds) < 0)
 		s->fds_bad = UINT32_MAX;
 	for (i = 0; i < s->c.nfds; i++) {
-		if (!fdlook_ok(&l[i], &type))
+		/* a memfd is nobody's file system */
+		if (!fdlook_ok(&l[i], &type) &&
+		    fcntl(s->c.fds[i], F_GET_SEALS) < 0)
 			s->fds_bad |= 1u << i;
 	}
 }

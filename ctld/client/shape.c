@@ -219,13 +219,17 @@ shape_spec_ok(const struct clreq_start *q)
 	    q->nvolumes <= CL_VOLUMES_MAX &&
 	    q->net_up.nports <= NET_PORTS_MAX &&
 	    q->net_up.nallow <= NET_ALLOW_MAX &&
-	    q->nchannels <= CHANNELS_MAX;
+	    q->nchannels <= CHANNELS_MAX && q->nfiles <= CL_FILES_MAX;
 
 	for (i = 0; ok && i < q->nvolumes; i++)
 		ok = wire_str_ok(q->volumes[i].guest,
 			 sizeof(q->volumes[i].guest)) &&
 		    wire_str_ok(q->volumes[i].host,
 			sizeof(q->volumes[i].host));
+	for (i = 0; ok && i < q->nfiles; i++)
+		ok = wire_str_ok(q->files[i].name, sizeof(q->files[i].name)) &&
+		    wire_str_ok(q->files[i].host, sizeof(q->files[i].host)) &&
+		    q->files[i].secret <= 1;
 	return ok;
 }
 
@@ -240,6 +244,23 @@ shape_volumes(const struct clreq_start *q)
 		    json_pack("{s:s,s:s,s:b}", "host", q->volumes[i].host,
 			"guest", q->volumes[i].guest, "read_only",
 			q->volumes[i].readonly != 0));
+	return list;
+}
+
+/* Names and where they were read; never a content. */
+static json_t *
+shape_files(const struct clreq_start *q, uint32_t secret)
+{
+	json_t *list = json_array();
+	unsigned i;
+
+	for (i = 0; i < q->nfiles; i++)
+		if (q->files[i].secret == secret)
+			(void)json_array_append_new(list,
+			    json_pack("{s:s,s:I,s:o}", "name",
+				q->files[i].name, "mode",
+				(json_int_t)q->files[i].mode, "path",
+				shape_text(q->files[i].host)));
 	return list;
 }
 
@@ -275,7 +296,8 @@ shape_spec(const struct clreq_start *q)
 		json_integer(q->grace_ms);
 
 	return json_pack("{s:s,s:I,s:o,s:o,s:o,s:b,s:o,s:I,s:I,"
-			 "s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:b,s:o,s:o}",
+			 "s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:o,s:s,s:s,s:o,s:b,s:o,"
+			 "s:o}",
 	    "name", q->name, "owner", (json_int_t)q->owner,
 	    "kernel_path", shape_text(q->kernel_path),
 	    "initrd_path", shape_text(q->initrd_path),
@@ -287,6 +309,8 @@ shape_spec(const struct clreq_start *q)
 	    "ports", shape_ports(q->net_up.ports, q->net_up.nports),
 	    "volumes", shape_volumes(q),
 	    "allow", shape_allow(q->net_up.allow, q->net_up.nallow),
+	    "config_files", shape_files(q, 0),
+	    "secret_files", shape_files(q, 1),
 	    "revision_hash", shape_text(q->revision),
 	    "flake_ref", shape_text(q->flake_ref),
 	    "profile", shape_text(q->profile),

@@ -10,25 +10,13 @@
 #include <bsd/string.h>
 
 #include "ctld/client/args.h"
-#include "ctld/client/image.h"
-#include "ctld/client/serve.h"
 #include "ctld/client/shape.h"
+#include "ctld/client/startspec.h"
 
 #define BOOT_MS 180000		/* ctld's own deadlines are shorter */
 #define TIMEOUT_MAX_MS 3600000
 #define TIMEOUT_DEFAULT_MS 60000
 #define CPUS_MAX 32
-
-/* What is gathered: the record, and descriptors in the wire's order. */
-struct spec {
-	struct serve *s;
-	const json_t *config;
-	struct rep_cl *e;
-	unsigned used;		/* bit i: the message's descriptor i */
-	unsigned nfds;
-	int fds[CONN_FDS_MAX];	/* borrowed from s->c.fds */
-	struct clreq_start q;
-};
 
 static int
 text_to_enum(struct spec *sp, const char *key, const char *const *names,
@@ -194,216 +182,6 @@ texts(struct spec *sp)
 	    sizeof(q->rootfs_path), e);
 }
 
-/* Take the descriptor that member at.key names. 1: taken, judged and put at
- * the end of sp->fds; 0: the member is absent; -1. */
-static int
-take_fd(struct spec *sp, const json_t *o, const char *at, const char *key,
-    int rw)
-{
-	uint32_t owner = sp->q.owner == OWNER_SELF ? sp->s->uid :
-						     sp->q.owner;
-	char field[32];
-	int64_t i = -1;
-
-	(void)strlcpy(field, at, sizeof(field));
-	(void)strlcat(field, key, sizeof(field));
-	if (arg_int(o, at, key, 0, CONN_FDS_MAX - 1, &i, sp->e) < 0)
-		return -1;
-	if (i < 0)
-		return 0;
-	if (i >= sp->s->c.nfds)
-		return arg_bad(sp->e, "", field,
-		    "index %lld, but %u descriptors came with the call",
-		    (long long)i, sp->s->c.nfds);
-	if ((sp->used & (1u << i)) != 0)
-		return arg_bad(sp->e, "", field,
-		    "index %lld is another member's too", (long long)i);
-	sp->used |= 1u << i;
-	if ((sp->s->fds_bad & (1u << i)) != 0)
-		return arg_bad(sp->e, "", field,
-		    "not on a local file system of this host (FUSE, network "
-		    "and private mounts are not); copy it to one");
-	if (image_check(sp->s->c.fds[i], field, rw, sp->s->uid, owner,
-		sp->e) < 0)
-		return -1;
-	sp->fds[sp->nfds++] = sp->s->c.fds[i];
-	return 1;
-}
-
-/* A drive's descriptors: `fd`, and `rw_fd` where it is writable. 1 when it is
- * writable, 0 when not, -1; -2: absent altogether. */
-static int
-drive(struct spec *sp, const json_t *o, const char *at, const char *fd,
-    const char *rw_fd)
-{
-	char field[32];
-	int k = take_fd(sp, o, at, fd, 0);
-
-	if (k < 0)
-		return -1;
-	(void)strlcpy(field, at, sizeof(field));
-	(void)strlcat(field, fd, sizeof(field));
-	if (k == 0) {
-		if (arg_has(o, rw_fd))
-			return arg_bad(sp->e, "", field,
-			    "missing beside %s", rw_fd);
-		return -2;
-	}
-	if (image_check_raw(sp->fds[sp->nfds - 1], field, sp->e) < 0)
-		return -1;
-	k = take_fd(sp, o, at, rw_fd, 1);
-	if (k > 0 && image_check_pair(sp->fds[sp->nfds - 2],
-			 sp->fds[sp->nfds - 1], rw_fd, sp->e) < 0)
-		return -1;
-	return k;
-}
-
-static int
-images(struct spec *sp)
-{
-	const json_t *c = sp->config;
-	int k, ro = 0;
-
-	if (arg_bool(c, "", "rootfs_read_only", &ro, sp->e) < 0)
-		return -1;
-	k = take_fd(sp, c, "", "kernel_fd", 0);
-	if (k == 0)
-		return arg_bad(sp->e, "", "kernel_fd", "%s",
-		    arg_has(c, "kernel_path") ?
-			"paths are not opened here; pass the open file too, "
-			"as `postern start` does" :
-			"missing; every VM needs a kernel");
-	if (k < 0 || (k = take_fd(sp, c, "", "initrd_fd", 0)) < 0)
-		return -1;
-	if (k > 0)
-		sp->q.flags |= CL_HAS_INITRD;
-	k = drive(sp, c, "", "rootfs_fd", "rootfs_rw_fd");
-	if (k == -1)
-		return -1;
-	if (k == -2) {
-		if (arg_has(c, "rootfs_path"))
-			return arg_bad(sp->e, "", "rootfs_fd",
-			    "paths are not opened here; pass the open file "
-			    "too, as `postern start` does");
-		return 0;
-	}
-	sp->q.flags |= CL_HAS_ROOTFS;
-	if (ro && k == 1)
-		return arg_bad(sp->e, "", "rootfs_rw_fd",
-		    "a rootfs_read_only has none");
-	if (k == 0)
-		sp->q.flags |= CL_ROOTFS_RO;
-	return 0;
-}
-
-static int
-one_volume(struct spec *sp, const json_t *o, const char *at,
-    struct cl_volume *v)
-{
-	static const char *const names[] = { "host", "guest", "size",
-		"read_only", "fd", "rw_fd", NULL };
-	char size[16];
-	int ro = 0, k;
-
-	if (!json_is_object(o))
-		return arg_bad(sp->e, at, "host", "entry is not an object");
-	if (arg_known(o, at, names, sp->e) < 0 ||
-	    arg_path(o, at, "host", v->host, sizeof(v->host), sp->e) < 0 ||
-	    arg_text(o, at, "guest", v->guest, sizeof(v->guest), sp->e) < 0 ||
-	    arg_text(o, at, "size", size, sizeof(size), sp->e) < 0 ||
-	    arg_bool(o, at, "read_only", &ro, sp->e) < 0)
-		return -1;
-	if (v->guest[0] != '/' || strpbrk(v->guest, " ,") != NULL)
-		return arg_bad(sp->e, at, "guest",
-		    "say an absolute path without blanks or commas");
-	k = drive(sp, o, at, "fd", "rw_fd");
-	if (k == -1)
-		return -1;
-	if (k == -2 && size[0] != '\0')
-		return arg_unsupported(sp->e,
-		    backend_kind_name(sp->q.backend),
-		    "volumes that the daemon makes (size without fd)");
-	if (k == -2)
-		return arg_bad(sp->e, at, "fd",
-		    "missing; pass the open image file");
-	if (ro && k == 1)
-		return arg_bad(sp->e, at, "rw_fd",
-		    "a read_only volume has none");
-	v->readonly = k == 0;
-	return 0;
-}
-
-static int
-volumes(struct spec *sp)
-{
-	const json_t *list;
-	char at[40];
-	size_t i;
-
-	if (arg_list(sp->config, "", "volumes", CL_VOLUMES_MAX, &list,
-		sp->e) < 0)
-		return -1;
-	for (i = 0; i < json_array_size(list); i++) {
-		(void)snprintf(at, sizeof(at), "volumes[%zu].", i);
-		if (one_volume(sp, json_array_get(list, i), at,
-			&sp->q.volumes[i]) < 0)
-			return -1;
-	}
-	sp->q.nvolumes = (uint32_t)json_array_size(list);
-	return 0;
-}
-
-static int
-files(struct spec *sp, const char *key)
-{
-	const json_t *list;
-
-	if (arg_list(sp->config, "", key, 64, &list, sp->e) < 0)
-		return -1;
-	if (json_array_size(list) > 0)
-		return arg_unsupported(sp->e,
-		    backend_kind_name(sp->q.backend), key);
-	return 0;
-}
-
-/* Was this path kept as it was said, and does it mean the same to all? */
-static int
-path_kept(const json_t *o, const char *key, const char *kept)
-{
-	const char *p = json_string_value(json_object_get(o, key));
-
-	return p != NULL && p[0] == '/' && strcmp(p, kept) == 0;
-}
-
-/* May whoever has the right open the files again by the kept paths? */
-static void
-paths(struct spec *sp)
-{
-	const json_t *list = json_object_get(sp->config, "volumes");
-	struct clreq_start *q = &sp->q;
-	int ok = path_kept(sp->config, "kernel_path", q->kernel_path);
-	unsigned i;
-
-	if ((q->flags & CL_HAS_INITRD) != 0)
-		ok &= path_kept(sp->config, "initrd_path", q->initrd_path);
-	if ((q->flags & CL_HAS_ROOTFS) != 0)
-		ok &= path_kept(sp->config, "rootfs_path", q->rootfs_path);
-	for (i = 0; i < q->nvolumes; i++)
-		ok &= path_kept(json_array_get(list, i), "host",
-		    q->volumes[i].host);
-	if (ok)
-		q->flags |= CL_PATHS;
-}
-
-static int
-fds_named(struct spec *sp)
-{
-	if (sp->used != (1u << sp->s->c.nfds) - 1)
-		return arg_bad(sp->e, "", "fds",
-		    "a descriptor came that no member names; send none such");
-	return 0;
-}
-
 static int
 config(struct spec *sp)
 {
@@ -429,12 +207,13 @@ config(struct spec *sp)
 	sp->s->vm = name;
 	if (numbers(sp) < 0 || modes(sp) < 0 ||
 	    channels(sp) < 0 || ready(sp) < 0 ||
-	    texts(sp) < 0 || files(sp, "config_files") < 0 ||
-	    files(sp, "secret_files") < 0 || images(sp) < 0 ||
-	    volumes(sp) < 0)
+	    texts(sp) < 0 || start_images(sp) < 0 ||
+	    guestfiles_take(sp, NULL) < 0)
 		return -1;
-	paths(sp);
-	return fds_named(sp);
+	start_paths(sp);
+	if (start_fds_named(sp) < 0)
+		return -1;
+	return guestfiles_drives(sp, &sp->q);
 }
 
 /* What works otherwise than its caller may think. */
@@ -468,33 +247,23 @@ reply_vm(struct serve *s, json_t *notes_list)
 	    0);
 }
 
-/* The files of a defined VM, which its definition already describes. */
+/* The definition, which says what its files are called and where its volumes
+ * belong. */
 static int
-boot_files(struct spec *sp, struct clreq_boot *b)
+definition(struct spec *sp, const struct cl_ref *ref, struct clreq_start *def)
 {
-	const json_t *list;
-	char at[40];
-	size_t i;
-	int k;
+	const struct clreq_definition q = { .ref = *ref };
+	const struct clrep_definition *r;
 
-	if (images(sp) < 0 ||
-	    arg_list(sp->config, "", "volumes", CL_VOLUMES_MAX, &list,
-		sp->e) < 0)
+	if (serve_call(sp->s, CLIENTOP_DEFINITION, &q, sizeof(q), NULL, 0,
+		BOOT_MS, sp->e) < 0)
 		return -1;
-	for (i = 0; i < json_array_size(list); i++) {
-		(void)snprintf(at, sizeof(at), "volumes[%zu].", i);
-		k = drive(sp, json_array_get(list, i), at, "fd", "rw_fd");
-		if (k == -1)
-			return -1;
-		if (k == -2)
-			return arg_bad(sp->e, at, "fd",
-			    "missing; pass the open image file");
-		if (k == 0)
-			b->volumes_ro |= 1u << i;
-	}
-	b->nvolumes = (uint32_t)json_array_size(list);
-	b->flags = sp->q.flags;
-	return fds_named(sp);
+	r = (const struct clrep_definition *)(const void *)sp->s->m.body;
+	*def = r->spec;
+	if (shape_spec_ok(def))
+		return 0;
+	sp->s->end = sp->s->c.dead = 1;
+	return -1;
 }
 
 /* Start with defined: true. */
@@ -502,7 +271,9 @@ static int
 boot(struct spec *sp, int timeout)
 {
 	static const char *const names[] = { "name", "kernel_fd", "initrd_fd",
-		"rootfs_fd", "rootfs_rw_fd", "volumes", "ready", NULL };
+		"rootfs_fd", "rootfs_rw_fd", "volumes", "config_files",
+		"secret_files", "ready", NULL };
+	struct clreq_start def;
 	struct clreq_boot b;
 
 	memset(&b, 0, sizeof(b));
@@ -512,7 +283,10 @@ boot(struct spec *sp, int timeout)
 	/* whose files it may be given, as far as we know: ctld knows */
 	sp->q.owner = b.ref.owner;
 	sp->s->vm = json_string_value(json_object_get(sp->config, "name"));
-	if (boot_files(sp, &b) < 0)
+	if (start_boot_images(sp, &b) < 0 ||
+	    definition(sp, &b.ref, &def) < 0 ||
+	    guestfiles_take(sp, &def) < 0 || start_fds_named(sp) < 0 ||
+	    guestfiles_drives(sp, &def) < 0)
 		return -1;
 	b.ready = sp->q.ready;
 	b.ready_timeout_ms = (uint32_t)timeout;
@@ -523,25 +297,43 @@ boot(struct spec *sp, int timeout)
 	return reply_vm(sp->s, json_array());
 }
 
+static void
+begin(struct spec *sp, struct serve *s, const json_t *params,
+    struct rep_cl *e)
+{
+	memset(sp, 0, sizeof(*sp));
+	sp->s = s;
+	sp->e = e;
+	sp->config = json_object_get(params, "config");
+	sp->own[0] = sp->own[1] = -1;
+}
+
+/* One request of a new VM. */
+static int
+make(struct spec *sp, uint16_t type, int ms)
+{
+	if (config(sp) < 0 ||
+	    serve_call(sp->s, type, &sp->q, sizeof(sp->q), sp->fds, sp->nfds,
+		ms, sp->e) < 0)
+		return -1;
+	return reply_vm(sp->s, notes(sp->s, &sp->q));
+}
+
 int
 method_create(struct serve *s, const json_t *params, struct rep_cl *e)
 {
 	static const char *const names[] = { "config", NULL };
 	static struct spec sp;
+	int r;
 
-	memset(&sp, 0, sizeof(sp));
-	sp.s = s;
-	sp.e = e;
-	sp.config = json_object_get(params, "config");
+	begin(&sp, s, params, e);
 	if (arg_known(params, "", names, e) < 0)
 		return -1;
 	if (!json_is_object(sp.config))
 		return arg_bad(e, "", "config", "missing; say what to define");
-	if (config(&sp) < 0 ||
-	    serve_call(s, CLIENTOP_CREATE, &sp.q, sizeof(sp.q), sp.fds,
-		sp.nfds, BOOT_MS, e) < 0)
-		return -1;
-	return reply_vm(s, notes(s, &sp.q));
+	r = make(&sp, CLIENTOP_CREATE, BOOT_MS);
+	guestfiles_free(&sp);
+	return r;
 }
 
 int
@@ -549,14 +341,11 @@ method_start(struct serve *s, const json_t *params, struct rep_cl *e)
 {
 	static const char *const names[] = { "config", "timeout_ms",
 		"defined", NULL };
-	static struct spec sp; /* 12 KiB */
+	static struct spec sp; /* 16 KiB */
 	int64_t timeout = TIMEOUT_DEFAULT_MS;
-	int defined = 0;
+	int defined = 0, r;
 
-	memset(&sp, 0, sizeof(sp));
-	sp.s = s;
-	sp.e = e;
-	sp.config = json_object_get(params, "config");
+	begin(&sp, s, params, e);
 	if (arg_known(params, "", names, e) < 0 ||
 	    arg_int(params, "", "timeout_ms", 1, TIMEOUT_MAX_MS, &timeout,
 		e) < 0 ||
@@ -564,12 +353,9 @@ method_start(struct serve *s, const json_t *params, struct rep_cl *e)
 		return -1;
 	if (!json_is_object(sp.config))
 		return arg_bad(e, "", "config", "missing; say what to start");
-	if (defined)
-		return boot(&sp, (int)timeout);
 	sp.q.ready_timeout_ms = (uint32_t)timeout;
-	if (config(&sp) < 0 ||
-	    serve_call(s, CLIENTOP_START, &sp.q, sizeof(sp.q), sp.fds,
-		sp.nfds, (int)timeout + BOOT_MS, e) < 0)
-		return -1;
-	return reply_vm(s, notes(s, &sp.q));
+	r = defined ? boot(&sp, (int)timeout) :
+		make(&sp, CLIENTOP_START, (int)timeout + BOOT_MS);
+	guestfiles_free(&sp);
+	return r;
 }

@@ -4,7 +4,7 @@
  * anything: FIFO, directory, device, an O_PATH handle of somebody's private
  * file (but not one on a mount that may never answer: main.c). Only
  * an ordinary file of the attested owner, opened for what it is used for,
- * goes on; root's files may be read.
+ * goes on; root's files may be read, and so may sealed memfds.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -13,6 +13,7 @@
 #include <linux/magic.h>
 #include <sys/vfs.h>
 
+#include "common/fdutil.h"
 #include "policy/steps.h"
 #include "privd/jail/image.h"
 
@@ -102,5 +103,9 @@ image_look(int fd, int writable, uint32_t owner, struct stat *st,
 		    (unsigned long)fs.f_type);
 	if (fstat(fd, st) < 0)
 		return err_step(e, STEP_IMAGE, errno, "fstat of image");
+	/* nobody's file, and the same for ever */
+	if (!writable && (flags & O_ACCMODE) == O_RDONLY &&
+	    fd_sealed_size(fd, IMAGE_SEALED_MAX) > 0)
+		return 0;
 	return image_judge(st, flags, writable, owner, e);
 }

@@ -9,6 +9,7 @@
 
 #define IMAGE_KERNEL_MAX (128ull << 20)
 #define IMAGE_INITRD_MAX (512ull << 20)
+#define IMAGE_SEALED_MAX (8ull << 20)
 #define IMAGE_BOOT_MIN (1ull << 10)	/* of a kernel or initrd */
 
 /* May files of this file system (f_type of statfs(2)) be images? */

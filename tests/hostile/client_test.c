@@ -196,8 +196,10 @@ file(const char *name, const char *text, int flags)
 	return open(name, flags);
 }
 
+/* got: how many descriptors ctld is given, when field is NULL. */
 static void
-start(const char *members, const int *fds, unsigned nfds, const char *field)
+start_got(const char *members, const int *fds, unsigned nfds, unsigned got,
+    const char *field)
 {
 	char text[1024];
 	int sock = rc_dial();
@@ -216,12 +218,49 @@ start(const char *members, const int *fds, unsigned nfds, const char *field)
 		ATF_CHECK_MSG(json_object_get(j, "error") == NULL, "%s: %s",
 		    members, json_dumps(j, 0));
 		/* the stand-in says how many descriptors it got */
-		ATF_CHECK_EQ(nfds, json_integer_value(json_object_get(
+		ATF_CHECK_EQ(got, json_integer_value(json_object_get(
 		    json_object_get(json_object_get(j, "parameters"), "vm"),
 		    "owner")));
 		json_decref(j);
 	}
 	(void)close(sock);
+}
+
+static void
+start(const char *members, const int *fds, unsigned nfds, const char *field)
+{
+	start_got(members, fds, nfds, nfds, field);
+}
+
+/* Contents end in the process of the connection: ctld gets drives of them. */
+ATF_TC_WITHOUT_HEAD(guest_files);
+ATF_TC_BODY(guest_files, tc)
+{
+	int fds[5], p[2];
+
+	(void)tc;
+	(void)rc_serve(getuid(), CLIENT_PROGRAM);
+	fds[0] = file("kernel", "vmlinux", O_RDONLY);
+	fds[1] = file("toml", "x = 1", O_RDONLY);
+	fds[2] = memfd_create("m", 0);
+	start_got(",\"kernel_fd\":0,\"config_files\":[{\"name\":\"a\","
+		  "\"content\":\"b\"}]", fds, 1, 2, NULL);
+	start_got(",\"kernel_fd\":0,\"config_files\":[{\"name\":\"a\","
+		  "\"fd\":1}],\"secret_files\":[{\"name\":\"a\","
+		  "\"fd\":2}]", fds, 3, 3, NULL);
+	start(",\"kernel_fd\":0,\"config_files\":[{\"name\":\"a\","
+	      "\"fd\":0}]", fds, 1, "config_files[0].fd");
+	start(",\"kernel_fd\":0,\"config_files\":[{\"name\":\"../a\","
+	      "\"fd\":1}]", fds, 2, "config_files[0].name");
+	/* what is no file or must not be read */
+	ATF_REQUIRE_EQ(0, pipe(p));
+	fds[1] = p[0];
+	start(",\"kernel_fd\":0,\"secret_files\":[{\"name\":\"a\","
+	      "\"fd\":1}]", fds, 2, "secret_files[0].fd");
+	fds[1] = open("toml", O_PATH);
+	start(",\"kernel_fd\":0,\"secret_files\":[{\"name\":\"a\","
+	      "\"fd\":1}]", fds, 2, "secret_files[0].fd");
+	rc_others_served();
 }
 
 ATF_TC_WITHOUT_HEAD(start_files);
@@ -237,8 +276,9 @@ ATF_TC_BODY(start_files, tc)
 	start(",\"kernel_fd\":0", fds, 1, NULL);
 	start(",\"kernel_fd\":0,\"rootfs_fd\":1,\"rootfs_rw_fd\":2", fds, 3,
 	    NULL);
-	start(",\"kernel_fd\":0,\"volumes\":[{\"host\":\"d\",\"guest\":"
-	      "\"/d\",\"fd\":1,\"rw_fd\":2}]", fds, 3, NULL);
+	start_got(",\"kernel_fd\":0,\"volumes\":[{\"host\":\"d\","
+		  "\"guest\":\"/d\",\"fd\":1,\"rw_fd\":2}]", fds, 3, 4,
+	    NULL);
 	start("", NULL, 0, "kernel_fd");
 	start(",\"kernel_path\":\"/boot/vmlinux\"", NULL, 0, "kernel_fd");
 	start(",\"kernel_fd\":0,\"initrd_fd\":0", fds, 1, "initrd_fd");
@@ -279,5 +319,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, half_a_message);
 	ATF_TP_ADD_TC(tp, too_many_fds);
 	ATF_TP_ADD_TC(tp, start_files);
+	ATF_TP_ADD_TC(tp, guest_files);
 	return atf_no_error();
 }

@@ -137,7 +137,7 @@ start_files_body()
 	printf 'QFI\373....' >qcow2
 	on 0 -o 'inline:web is running\n' -- start web --kernel kernel
 	# the stand-in puts the number of descriptors into "owner"
-	on 0 -o 'match:"owner":4,' -- start web --json --kernel kernel \
+	on 0 -o 'match:"owner":5,' -- start web --json --kernel kernel \
 	    --rootfs root --volume root:/data:ro
 	on 0 -o 'match:"owner":2,' -- start web --json --kernel kernel \
 	    --rootfs root --rootfs-ro
@@ -169,8 +169,12 @@ start_files_body()
 	    -- start web --kernel kernel --memory 1
 	on 1 -e 'match:NAME: say 1 to 63' -- start ../x --kernel kernel
 	on 1 -e 'match:runner' -- start web --kernel kernel --runner-dir /x
-	on 1 -e 'match:config_files' -- start web --kernel kernel \
-	    --config-file a=root
+	on 1 -e 'match:config-file: nothere: No such file' \
+	    -- start web --kernel kernel --config-file a=nothere
+	on 2 -e 'match:--secret-file root: write NAME=FILE' \
+	    -- start web --kernel kernel --secret-file root
+	on 1 -e 'match:config_files\[0\].name: say 1 to 47' \
+	    -- start web --kernel kernel --config-file a/b=root
 	on 2 -e 'match:-p 80: write' -- start web --kernel kernel -p 80
 	on 2 -e 'match:--allow tcp: write' -- start web --allow tcp
 	on 2 -e 'match:no -p publishes' -- start web --kernel kernel \

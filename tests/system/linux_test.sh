@@ -186,6 +186,82 @@ egress_cleanup()
 	instance_down
 }
 
+# shown NAME TEXT...: the guest has shown that file so
+shown()
+{
+	_name=$1
+	shift
+	said "$_name" "GUEST-FILE $*" || lost "$_name" "not shown: $*"
+}
+
+# tenants_file NAME TEXT
+tenants_file()
+{
+	echo "$2" > "$I/img/$1"
+	chown "$TENANT" "$I/img/$1"
+	chmod 600 "$I/img/$1"
+}
+
+# nowhere FILE: no file of the daemon's, no process's arguments have its text
+nowhere()
+{
+	grep -rlFf "$1" "$I/state" "$I/run" "$I/log" > found.txt 2> /dev/null
+	grep -lFf "$1" /proc/[0-9]*/cmdline >> found.txt 2> /dev/null
+	[ ! -s found.txt ] || atf_fail "what is in $1 is in $(cat found.txt)"
+}
+
+atf_test_case files cleanup
+files_head()
+{
+	instance_case files "config and secret files, and volumes' places" 400
+}
+files_body()
+{
+	linux_up
+	tenants_file app.toml 'listen = 80'
+	tenants_file key 'WHISPERED-1'
+	mkdir v && echo kept > v/old
+	truncate -s 8M "$I/img/vol" && mke2fs -q -F -t ext4 -d v "$I/img/vol"
+	chown "$TENANT" "$I/img/vol"
+	chmod 600 "$I/img/vol"
+	cd "$I/img" || atf_fail "cd"
+	good linux web disk --boot-args "$ARGS guest.files" \
+	    --config-file "app.toml=app.toml" --secret-file "api_key=key" \
+	    --volume vol:/data:ro
+	wait_for 300 "the files" said web 'GUEST-FILES done'
+	shown web '/run/mvm-config/app.toml 444 0 12 listen = 80'
+	shown web '/run/mvm-secrets/api_key 400 0 12 WHISPERED-1'
+	shown web '/run/mvm-config/config.json 444 0 [0-9]* {'
+	shown web '/run/mvm-config/fstab 444 0 .* /dev/vdb /data auto ro'
+	shown web '/data/old .* kept'
+	said web 'GUEST-FILE rw' && lost web "its config can be written"
+	# the guest's own console has it; nothing of ours does
+	in_ns rm -f "$I"/state/ctld/*.console
+	cp key "$I/secret"
+	nowhere "$I/secret"
+	good me info web --json
+	grep -q WHISPERED out.txt && atf_fail "info: $(cat out.txt)"
+	# stopped, it is started by its name: the files are opened anew
+	good me stop --grace 60 web
+	tenants_file key 'WHISPERED-2'
+	rm -f "$I"/state/ctld/*.console
+	nowhere "$I/secret"
+	good me start web --timeout 120
+	wait_for 300 "the files" said web 'GUEST-FILES done'
+	shown web '/run/mvm-secrets/api_key 400 0 12 WHISPERED-2'
+	good me kill web
+	# control: nothing said, no drives
+	good me rm web
+	good linux web disk --boot-args "$ARGS guest.files"
+	wait_for 300 "no files" said web 'GUEST-FILES done'
+	said web 'GUEST-FILE ' && lost web "files from nowhere"
+	good me rm -f web
+}
+files_cleanup()
+{
+	instance_down
+}
+
 atf_test_case ends cleanup
 ends_head()
 {
@@ -232,5 +308,6 @@ atf_init_test_cases()
 	. "$(atf_config_get top_srcdir)/tests/lib/instance.sh"
 	atf_add_test_case boots
 	atf_add_test_case egress
+	atf_add_test_case files
 	atf_add_test_case ends
 }

@@ -43,7 +43,7 @@ EXTRA = {
     "privd-front": (SOCKET, MOUNTS),
     "privd-net": (SOCKET,),
     "privd-jail": (PIDFD, NET, MNT, CGROUP),
-    "ctld": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE, MOUNTS),
+    "ctld": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE, MOUNTS, r"/proc/\d+/fd$"),
     "ctld-client": (EVENTS, r"/proc/\d+/mountinfo$"),
     "connection": (SOCKET, MEMFD, r"/proc/\d+/mountinfo$"),
     "vmsup": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE, r"/dev/null$"),

@@ -188,6 +188,44 @@ ATF_TC_BODY(image_kind, tc)
 	ATF_CHECK_EQ(-1, image_judge(&st, O_RDONLY, 0, OWNER, &e));
 }
 
+/* A memfd with these seals, opened so. */
+static int
+memfd(int seals, int flags)
+{
+	int fd = memfd_create("x", MFD_CLOEXEC | MFD_ALLOW_SEALING), r;
+	char path[40];
+
+	ATF_REQUIRE(fd >= 0 && ftruncate(fd, 65536) == 0 &&
+	    fcntl(fd, F_ADD_SEALS, seals) == 0);
+	(void)snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	r = open(path, flags | O_CLOEXEC);
+	(void)close(fd);
+	ATF_REQUIRE(r >= 0);
+	return r;
+}
+
+/* Nobody's files: good for reading once nobody can change them. */
+ATF_TC_WITHOUT_HEAD(image_sealed);
+ATF_TC_BODY(image_sealed, tc)
+{
+	const int all = F_SEAL_WRITE | F_SEAL_GROW | F_SEAL_SHRINK |
+	    F_SEAL_SEAL;
+	uint32_t other = getuid() + 1;
+	struct stat st;
+	struct err e;
+
+	(void)tc;
+	ATF_CHECK_EQ(0, image_look(memfd(all, O_RDONLY), 0, other, &st, &e));
+	ATF_CHECK_EQ(65536, st.st_size);
+	ATF_CHECK_EQ(-1, image_look(memfd(all, O_RDWR), 0, other, &st, &e));
+	ATF_CHECK_EQ(-1, image_look(memfd(all, O_RDWR), 1, other, &st, &e));
+	ATF_CHECK_EQ(-1, image_look(memfd(all, O_PATH), 0, other, &st, &e));
+	ATF_CHECK_EQ(-1, image_look(memfd(all & ~F_SEAL_WRITE, O_RDONLY), 0,
+	    other, &st, &e));
+	ATF_CHECK_EQ(-1, image_look(memfd(all & ~F_SEAL_SEAL, O_RDONLY), 0,
+	    other, &st, &e));
+}
+
 ATF_TC_WITHOUT_HEAD(requests);
 ATF_TC_BODY(requests, tc)
 {
@@ -277,6 +315,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, image_fs);
 	ATF_TP_ADD_TC(tp, image_owner);
 	ATF_TP_ADD_TC(tp, image_kind);
+	ATF_TP_ADD_TC(tp, image_sealed);
 	ATF_TP_ADD_TC(tp, requests);
 	ATF_TP_ADD_TC(tp, slots);
 	return atf_no_error();

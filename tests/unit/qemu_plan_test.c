@@ -167,10 +167,11 @@ ATF_TC_BODY(drives, tc)
 		ATF_CHECK_EQ(i == 2, strstr(opt("-drive", i),
 		    "readonly=on") != NULL);
 	}
-	ATF_CHECK_EQ(NULL, opt("-drive", i));
-	/* nine drives: two descriptors each but for the read-only one */
-	ATF_CHECK(opt("-add-fd", 16) != NULL);
-	ATF_CHECK_EQ(NULL, opt("-add-fd", 17));
+	/* and the one that tells the volumes' places */
+	ATF_CHECK_EQ(NULL, opt("-drive", i + 1));
+	/* ten drives: two descriptors each but for the read-only ones */
+	ATF_CHECK(opt("-add-fd", 17) != NULL);
+	ATF_CHECK_EQ(NULL, opt("-add-fd", 18));
 	ATF_CHECK_STREQ("fd=10,set=1", opt("-add-fd", 0));
 	ATF_CHECK_STREQ("fd=11,set=1", opt("-add-fd", 1));
 	ATF_CHECK_STREQ("fd=14,set=3", opt("-add-fd", 4));
@@ -182,7 +183,8 @@ ATF_TC_BODY(drives, tc)
 	req.volumes[0].readonly = 1;
 	ATF_REQUIRE_EQ(0, make());
 	ATF_CHECK_STREQ("fd=10,set=1", opt("-add-fd", 0));
-	ATF_CHECK_EQ(NULL, opt("-add-fd", 1));
+	ATF_CHECK_STREQ("fd=12,set=2", opt("-add-fd", 1));
+	ATF_CHECK_EQ(NULL, opt("-add-fd", 2));
 	ATF_CHECK(strstr(opt("-append", 0), "root=") == NULL);
 	req.nvolumes = 0;
 	ATF_REQUIRE_EQ(0, make());
@@ -201,6 +203,8 @@ ATF_TC_BODY(transports, tc)
 	(void)tc;
 	reset();
 	req.nvolumes = CL_VOLUMES_MAX;
+	req.nfiles = 1;
+	req.files[0].secret = 1;
 	ATF_REQUIRE_EQ(0, make());
 	for (i = 0; (p = opt("-device", i)) != NULL; i++) {
 		if (strncmp(p, "virtio-", 7) != 0)
@@ -217,7 +221,33 @@ ATF_TC_BODY(transports, tc)
 			last = n;
 		}
 	}
-	ATF_CHECK_EQ(1 + CL_VOLUMES_MAX + 2, devices);
+	/* with two drives for files */
+	ATF_CHECK_EQ(1 + CL_VOLUMES_MAX + 2 + 2, devices);
+}
+
+/* After the volumes, read-only. */
+ATF_TC_WITHOUT_HEAD(files);
+ATF_TC_BODY(files, tc)
+{
+	const char *last = "id=d1,file=/dev/fdset/2,format=raw,if=none,"
+			   "file.locking=off,readonly=on";
+
+	(void)tc;
+	reset();
+	req.nfiles = 1;
+	ATF_REQUIRE_EQ(0, make());
+	ATF_CHECK_STREQ(last, opt("-drive", 1));
+	ATF_CHECK_EQ(NULL, opt("-drive", 2));
+	req.files[0].secret = 1;
+	ATF_REQUIRE_EQ(0, make());
+	ATF_CHECK_STREQ(last, opt("-drive", 1));
+	ATF_CHECK_EQ(NULL, opt("-drive", 2));
+	req.nvolumes = 1;
+	ATF_REQUIRE_EQ(0, make());
+	ATF_CHECK(strstr(opt("-drive", 1), "readonly") == NULL);
+	ATF_CHECK(strstr(opt("-drive", 2), "readonly=on") != NULL);
+	ATF_CHECK(strstr(opt("-drive", 3), "readonly=on") != NULL);
+	ATF_CHECK_EQ(NULL, opt("-drive", 4));
 }
 
 ATF_TC_WITHOUT_HEAD(kernel_line);
@@ -379,6 +409,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, hostile_strings);
 	ATF_TP_ADD_TC(tp, refused);
 	ATF_TP_ADD_TC(tp, channels);
+	ATF_TP_ADD_TC(tp, files);
 	ATF_TP_ADD_TC(tp, which);
 	return atf_no_error();
 }

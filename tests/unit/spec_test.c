@@ -46,6 +46,15 @@ bad(const struct clreq_start *s, const char *field)
 	ATF_CHECK(strlen(e.msg) > 0);
 }
 
+static void
+file(struct clreq_start *s, unsigned i, const char *name, uint32_t secret)
+{
+	s->nfiles = i + 1;
+	(void)strlcpy(s->files[i].name, name, sizeof(s->files[i].name));
+	s->files[i].secret = secret;
+	s->files[i].mode = 0444;
+}
+
 #define BAD(field, change)                       \
 	do {                                     \
 		struct clreq_start s_;           \
@@ -64,10 +73,16 @@ ATF_TC_BODY(passes, tc)
 	right(&s);
 	ATF_CHECK_EQ_MSG(0, spec_check(&conf, &s, &e), "%s", e.msg);
 	ATF_CHECK_EQ(0, spec_wellformed(&s));
-	ATF_CHECK_EQ(1 + 1 + 2 + 2, spec_nfds(&s));
+	/* the last: a drive that tells the volume's place */
+	ATF_CHECK_EQ(1 + 1 + 2 + 2 + 1, spec_nfds(&s));
 	s.flags |= CL_ROOTFS_RO;
 	s.volumes[0].readonly = 1;
-	ATF_CHECK_EQ(1 + 1 + 1 + 1, spec_nfds(&s));
+	ATF_CHECK_EQ(1 + 1 + 1 + 1 + 1, spec_nfds(&s));
+	file(&s, 0, "app.toml", 0);
+	ATF_CHECK_EQ(1 + 1 + 1 + 1 + 1, spec_nfds(&s));
+	file(&s, 1, "app.toml", 1);
+	ATF_CHECK_EQ(1 + 1 + 1 + 1 + 2, spec_nfds(&s));
+	ATF_CHECK_EQ(0, spec_check(&conf, &s, &e));
 	s.cpus = 32;
 	s.memory_mib = conf.max_memory_mib;
 	ATF_CHECK_EQ(0, spec_check(&conf, &s, &e));
@@ -95,6 +110,11 @@ ATF_TC_BODY(sizes, tc)
 	    conf.compose &= ~COMPOSE_VSOCK);
 	BAD("ready", (void)strlcpy(s->ready_text, "x", 64));
 	BAD("rootfs_path", s->flags = CL_ROOTFS_RO);
+	BAD("config_files", file(s, 0, "a/b", 0));
+	BAD("config_files", file(s, 0, "..", 0));
+	BAD("config_files", s->nfiles = 1);
+	BAD("secret_files", file(s, 0, "a", 1); s->files[0].mode = 04755);
+	BAD("secret_files", file(s, 0, "a", 1); file(s, 1, "a", 1));
 }
 
 ATF_TC_WITHOUT_HEAD(names);
@@ -175,6 +195,10 @@ ATF_TC_BODY(wellformed, tc)
 	ILL(memset(s->name, 'a', sizeof(s->name)));
 	ILL(s->name[10] = 'x');
 	ILL(memset(s->boot_args, 'a', sizeof(s->boot_args)));
+	ILL(s->nfiles = CL_FILES_MAX + 1);
+	ILL(s->files[CL_FILES_MAX - 1].secret = 2);
+	ILL(memset(s->files[3].name, 'a', sizeof(s->files[3].name)));
+	ILL(memset(s->files[3].host, 'a', sizeof(s->files[3].host)));
 	ILL(memset(s->flake_ref, 'a', sizeof(s->flake_ref)));
 	ILL(s->kernel_path[5] = 'x');
 	ILL(s->flags |= 64);

@@ -54,6 +54,10 @@ make(const char *name)
 	vm->spec.channels[1] = 65535;
 	vm->spec.nvolumes = 1;
 	(void)strlcpy(vm->spec.volumes[0].guest, "/data", 64);
+	vm->spec.nfiles = 2;
+	vm->spec.files[0] = (struct cl_file){ "a.toml", "/x/a.toml", 0444,
+		0 };
+	vm->spec.files[1] = (struct cl_file){ "key", "", 0400, 1 };
 	(void)strlcpy(vm->spec.boot_args, "console=\"ttyS0\" \\", 1024);
 	(void)strlcpy(vm->boot_id, "0-1-2", sizeof(vm->boot_id));
 	vm->pub.created_ms = 1700000000123;
@@ -103,6 +107,9 @@ ATF_TC_BODY(round_trip, tc)
 	ATF_CHECK_EQ(2, got->spec.nchannels);
 	ATF_CHECK_EQ(1, got->spec.channels[0]);
 	ATF_CHECK_EQ(65535, got->spec.channels[1]);
+	ATF_CHECK_EQ(2, got->spec.nfiles);
+	ATF_CHECK_EQ(0, memcmp(vm->spec.files, got->spec.files,
+	    sizeof(got->spec.files)));
 	state_remove(got);
 	ATF_CHECK(reload("web") == NULL);
 }
