@@ -25,12 +25,12 @@
 #define GRACE_MS_MAX 3600000u
 #define FLOWS_MAX (1u << 20)
 #define MEMORY_MIB_MAX (1u << 26)
-#define COUNT_MAX (1u << 20)
 
 void
 sysconf_default(struct sysconf *c)
 {
 	struct owner_conf *o = &c->fallback;
+	const struct ceiling_row *r;
 
 	memset(c, 0, sizeof(*c));
 	c->magic = SYSCONF_MAGIC;
@@ -45,9 +45,11 @@ sysconf_default(struct sysconf *c)
 	c->vm_id_base = 0x70000000u;
 	c->vm_id_count = 16384;
 	c->slots = 4096;
-	c->max_vms = 1000;
-	c->max_cpus = 4096;
-	c->max_memory_mib = 1u << 20;
+	for (r = ceilings; r < ceilings + CEIL_N; r++) {
+		memcpy((char *)o + r->off_owner, &r->def, sizeof(r->def));
+		memcpy((char *)c + r->off_node, &r->ndef, sizeof(r->ndef));
+	}
+	c->memory_reserve_mib = 256;
 	c->pool_addr = 0x0ac80000u; /* 10.200.0.0 */
 	c->pool_prefix = 16;
 	c->flows = 4096;
@@ -55,11 +57,6 @@ sysconf_default(struct sysconf *c)
 	c->grace_ms = 2000;
 	c->console_bytes = 65536;
 	o->uid = UINT32_MAX;
-	o->vms = 20;
-	o->cpus = 32;
-	o->memory_mib = 32768;
-	o->ports = 64;
-	o->connections = 32;
 	o->port_lo = 1024;
 	o->port_hi = 32767;
 	o->nbinds = 1;
@@ -176,8 +173,7 @@ check_slots(const struct sysconf *c, struct err *e)
 		return err_field(e, "slots", EINVAL,
 		    "slots is %u; say a power of two", c->slots);
 	if (range(e, "max_vms", c->max_vms, 1, c->slots / 2) < 0 ||
-	    range(e, "max_cpus", c->max_cpus, 1, COUNT_MAX) < 0 ||
-	    range(e, "max_memory_mib", c->max_memory_mib, 1,
+	    range(e, "memory_reserve_mib", c->memory_reserve_mib, 0,
 		MEMORY_MIB_MAX) < 0 ||
 	    range(e, "vm_id_count", c->vm_id_count, 2 * c->slots,
 		1u << 24) < 0)
@@ -310,13 +306,17 @@ check_network(const struct sysconf *c, struct err *e)
 static int
 check_owner(const struct sysconf *c, const struct owner_conf *o, struct err *e)
 {
+	char field[32];
 	uint32_t i;
 
+	for (i = 0; i < CEIL_N; i++) {
+		(void)snprintf(field, sizeof(field), "owner.%s",
+		    ceilings[i].key);
+		if (range(e, field, ceiling_owner(o, i), ceilings[i].lo,
+			ceilings[i].hi) < 0)
+			return -1;
+	}
 	if (range(e, "owner.vms", o->vms, 0, c->slots) < 0 ||
-	    range(e, "owner.cpus", o->cpus, 0, COUNT_MAX) < 0 ||
-	    range(e, "owner.memory", o->memory_mib, 0, MEMORY_MIB_MAX) < 0 ||
-	    range(e, "owner.ports", o->ports, 0, 65535) < 0 ||
-	    range(e, "owner.connections", o->connections, 1, 1024) < 0 ||
 	    range(e, "owner.port_lo", o->port_lo, 1, 65535) < 0 ||
 	    range(e, "owner.port_hi", o->port_hi, o->port_lo, 65535) < 0 ||
 	    range(e, "owner.binds", o->nbinds, 0, CONF_BINDS_MAX) < 0)
@@ -328,6 +328,22 @@ check_owner(const struct sysconf *c, const struct owner_conf *o, struct err *e)
 	if ((o->flags & ~(OWNER_RUNNER | OWNER_BRIDGE)) != 0)
 		return err_field(e, "owner.flags", EINVAL,
 		    "unknown flags 0x%x", o->flags);
+	return 0;
+}
+
+static int
+check_node(const struct sysconf *c, struct err *e)
+{
+	char field[32];
+	uint32_t i;
+
+	for (i = 0; i < CEIL_N; i++) {
+		(void)snprintf(field, sizeof(field), "max_%s",
+		    ceilings[i].name);
+		if (range(e, field, ceiling_node(c, i), ceilings[i].nlo,
+			ceilings[i].nhi) < 0)
+			return -1;
+	}
 	return 0;
 }
 
@@ -396,7 +412,8 @@ sysconf_check(const struct sysconf *c, struct err *e)
 		    "releases are mixed", c->version, SYSCONF_VERSION);
 	if (check_strings(c, e) < 0 || check_slots(c, e) < 0 ||
 	    check_ids(c, e) < 0 || check_members(c, e) < 0 ||
-	    check_network(c, e) < 0 || check_owners(c, e) < 0)
+	    check_network(c, e) < 0 || check_node(c, e) < 0 ||
+	    check_owners(c, e) < 0)
 		return -1;
 	return check_rest(c, e);
 }

@@ -7,12 +7,13 @@
 #ifndef COMMON_SYSCONF_H
 #define COMMON_SYSCONF_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "common/err.h"
 
 #define SYSCONF_MAGIC 0x666e6f63u
-#define SYSCONF_VERSION 1
+#define SYSCONF_VERSION 2
 #define CONF_MEMBERS_MAX 1024
 #define CONF_OWNERS_MAX 64
 #define CONF_BINDS_MAX 8
@@ -20,7 +21,10 @@
 /* Ceilings and grants of an owner (uid UINT32_MAX: everybody else). */
 struct owner_conf {
 	uint32_t uid;
-	uint32_t vms, cpus, memory_mib, ports, connections; /* most at a time */
+#define CEILING(NAME, name, key, unit, lo, hi, def, nlo, nhi, ndef, who, fix) \
+	uint32_t name;
+#include "policy/ceilings.def"
+#undef CEILING
 	uint16_t port_lo, port_hi;	/* ports it may publish */
 	uint32_t nbinds;
 	uint32_t binds[CONF_BINDS_MAX];	/* addresses it may bind; default
@@ -62,8 +66,12 @@ struct sysconf {
 				   vm_id_count */
 	uint32_t vm_id_count;	/* a power of two, >= 2 * slots */
 	uint32_t slots;		/* handles: power of two, 16-8192 */
-	uint32_t max_vms;	/* node ceilings, max_vms <= slots / 2 */
-	uint32_t max_cpus, max_memory_mib;
+	/* node ceilings; max_vms <= slots / 2 */
+#define CEILING(NAME, name, key, unit, lo, hi, def, nlo, nhi, ndef, who, fix) \
+	uint32_t max_##name;
+#include "policy/ceilings.def"
+#undef CEILING
+	uint32_t memory_reserve_mib; /* of the host's, that no VM gets */
 	uint32_t pool_addr, pool_prefix; /* /31s for VMs are cut from it */
 	uint32_t dns;		/* the guests' resolver; 0: none */
 	uint32_t flows;		/* most conntrack flows of a VM */
@@ -78,6 +86,29 @@ struct sysconf {
 	struct owner_conf owners[CONF_OWNERS_MAX];
 	uint32_t zero[16];
 };
+
+/* The rows of policy/ceilings.def, by number. */
+enum ceiling {
+#define CEILING(NAME, name, key, unit, lo, hi, def, nlo, nhi, ndef, who, fix) \
+	CEIL_##NAME,
+#include "policy/ceilings.def"
+#undef CEILING
+	CEIL_N
+};
+struct ceiling_row {
+	const char *name;	/* the resource, as errors name it */
+	const char *key;
+	uint32_t lo, hi, def;	/* an owner's */
+	uint32_t nlo, nhi, ndef; /* the node's; nhi 0: there is none */
+	const char *who, *remedy;
+	size_t off_owner, off_node; /* in owner_conf and sysconf */
+};
+extern const struct ceiling_row ceilings[CEIL_N];
+uint32_t ceiling_owner(const struct owner_conf *o, enum ceiling i);
+uint32_t ceiling_node(const struct sysconf *c, enum ceiling i);
+/* One that is reached, in words: figures (used UINT32_MAX: none) and remedy. */
+void ceiling_text(char *buf, size_t size, enum ceiling i, int node,
+    uint32_t limit, uint32_t used, uint32_t more);
 
 /* Every default; role uids, group, members and owners are left empty: conf
  * resolves them. */

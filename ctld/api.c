@@ -2,8 +2,8 @@
 /*
  * Runs in ctld. Who a client is comes from the kernel (SO_PEERCRED of its
  * accepted socket), never from a record. A malformed record ends that wire
- * only. Bounded: connections of an owner and in all, requests of a
- * connection, records waiting for a client that does not read.
+ * only. Bounded: connections and streams of an owner, its requests a second,
+ * those of a connection, records waiting for a client that does not read.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -11,9 +11,11 @@
 #include <bsd/string.h>
 #include <event2/event.h>
 
+#include "common/bucket.h"
 #include "common/fdlook.h"
 #include "common/fdutil.h"
 #include "common/log.h"
+#include "common/loglimit.h"
 #include "ctld/api.h"
 #include "ctld/ctld.h"
 #include "ctld/events.h"
@@ -36,6 +38,8 @@ struct conn {
 	int admin;
 	struct tickets tickets;
 	unsigned ntickets;
+	int streams;		/* it is one of its owner's streams */
+	struct event *pace;	/* when it is read again */
 };
 
 struct conns {
@@ -43,6 +47,7 @@ struct conns {
 	struct link *listener;
 	TAILQ_HEAD(, conn) list;
 	unsigned n;
+	struct buckets paces;	/* requests of each user */
 };
 
 static int (*const handlers[CLIENTOP_END])(struct ticket *,
@@ -140,6 +145,24 @@ tickets_fault(struct tickets *list, const struct rep_cl *why)
 }
 
 int
+ticket_stream(struct ticket *t)
+{
+	uint32_t most = sysconf_owner(&t->ctld->conf, t->uid)->streams, n = 0;
+	struct rep_cl why;
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &t->conn->cs->list, next)
+		n += c->uid == t->uid && c->streams;
+	if (n < most) {
+		t->conn->streams = 1;
+		return 0;
+	}
+	fault_quota(&why, CEIL_STREAMS, 0, most, n, 1);
+	ticket_fault(t, &why);
+	return -1;
+}
+
+int
 ticket_sock(const struct ticket *t)
 {
 	return t->conn->sock;
@@ -182,6 +205,34 @@ handle(struct ticket *t, const struct clientop_row *row, struct wire_msg *m)
 	return handlers[m->h.type](t, m);
 }
 
+/* Its user's pace: what is too fast was already read, what comes behind it is
+ * not, for as long as that takes. Other users do not notice. */
+static void
+conn_pace(struct conn *c)
+{
+	const struct owner_conf *o = sysconf_owner(&c->cs->ctld->conf, c->uid);
+	int64_t ms = bucket_owe(&c->cs->paces, c->uid, o->request_rate,
+	    o->request_rate * BUCKET_SECONDS, now_ms());
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (ms == 0)
+		return;
+	link_stop(c->link);
+	if (evtimer_add(c->pace, &tv) < 0)
+		fatal("timer");
+}
+
+static void
+on_pace(evutil_socket_t fd, short what, void *arg)
+{
+	struct conn *c = arg;
+
+	(void)fd;
+	(void)what;
+	if (link_start(c->link) < 0)
+		fatal("event_add");
+}
+
 static int
 on_request(void *arg, struct wire_msg *m)
 {
@@ -193,7 +244,7 @@ on_request(void *arg, struct wire_msg *m)
 	    m->h.generation != 0 || wire_check_request(m, &row->w) < 0 ||
 	    c->ntickets >= TICKETS_MAX ||
 	    (t = calloc(1, sizeof(*t))) == NULL) {
-		log_warn("op=%s uid=%u err=malformed request",
+		log_of(c->uid, "op=%s uid=%u err=malformed request",
 		    row != NULL ? row->w.name : "?", c->uid);
 		return -1;
 	}
@@ -204,6 +255,8 @@ on_request(void *arg, struct wire_msg *m)
 	t->admin = c->admin;
 	TAILQ_INSERT_TAIL(&c->tickets, t, of_conn);
 	c->ntickets++;
+	c->streams = 0;
+	conn_pace(c);
 	return handle(t, row, m);
 }
 
@@ -218,7 +271,7 @@ is_tame(void *arg, const struct wire_msg *m)
 
 	if (fdlook_tame(ctld->mounts, m->fds, m->nfds))
 		return 1;
-	log_warn("uid=%u its connection's process sent a file of a file "
+	log_of(c->uid, "uid=%u its connection's process sent a file of a file "
 	    "system that may not answer", c->uid);
 	for (i = 0; i < m->nfds; i++)
 		ctld->wild[ctld->nwild++] = m->fds[i];
@@ -240,6 +293,7 @@ conn_free(struct conn *c)
 	}
 	TAILQ_REMOVE(&c->cs->list, c, next);
 	c->cs->n--;
+	event_free(c->pace);
 	link_free(c->link);
 	fd_close(&c->sock);
 	free(c);
@@ -251,7 +305,7 @@ on_conn_end(void *arg, const char *why)
 	struct conn *c = arg;
 
 	if (why != NULL)
-		log_info("uid=%u connection closed: %s", c->uid, why);
+		log_of(c->uid, "uid=%u connection closed: %s", c->uid, why);
 	conn_free(c);
 }
 
@@ -270,9 +324,10 @@ conn_may(struct conns *cs, uint32_t uid, int admin, struct rep_cl *why)
 	if (n < o->connections &&
 	    cs->n < CONNS_MAX + (admin ? CONNS_ADMIN : 0))
 		return 0;
-	fault_set(why, CLE_QUOTA, "connections",
-	    "%u connections are open; close one", n);
-	why->limit = o->connections;
+	if (n >= o->connections)
+		fault_quota(why, CEIL_CONNECTIONS, 0, o->connections, n, 1);
+	else
+		fault_quota(why, CEIL_CONNECTIONS, 1, CONNS_MAX, cs->n, 1);
 	return -1;
 }
 
@@ -300,10 +355,13 @@ conn_admit(struct conns *cs, struct wire_msg *m, struct rep_cl *why)
 	c->cs = cs;
 	c->uid = uid;
 	c->admin = admin;
+	c->pace = evtimer_new(cs->ctld->base, on_pace, c);
 	c->link = link_new(cs->ctld->base, fd_steal(&m->fds[0]), QUEUE_MAX,
 	    &conn_ops, c);
-	if (c->link == NULL || link_start(c->link) < 0) {
+	if (c->pace == NULL || c->link == NULL || link_start(c->link) < 0) {
 		link_free(c->link);
+		if (c->pace != NULL)
+			event_free(c->pace);
 		free(c);
 		return -1;
 	}

@@ -51,6 +51,9 @@ void ticket_deny(struct ticket *t, enum cl_error error, const char *field,
     const char *reason);
 /* Let it wait in a list; whoever answers it takes it out. */
 void ticket_wait(struct ticket *t, struct tickets *list);
+/* It holds its connection from now on, until the connection's next request:
+ * one of its owner's streams. 0, or -1: one too many, and answered. */
+int ticket_stream(struct ticket *t);
 /* All that wait there: done, or why not. */
 void tickets_ok(struct tickets *list);
 void tickets_fault(struct tickets *list, const struct rep_cl *why);

@@ -65,8 +65,9 @@ attach_fault(const struct ticket *t, const struct vm *vm, int code,
 	case EBUSY:
 		fault_set(why, console ? CLE_QUOTA : CLE_STATE,
 		    console ? "consoles" : "port",
-		    console ? "others are attached" : "PortBusy");
-		why->limit = CONSOLES_MAX;
+		    console ? "your ceiling of %u is reached: others are "
+			"attached to it; end one" : "PortBusy", CONSOLES_MAX);
+		why->limit = why->used = CONSOLES_MAX;
 		break;
 	case ECONNREFUSED:
 		fault_set(why, CLE_STATE, "port", "PortClosed");
@@ -153,7 +154,7 @@ api_console(struct ticket *t, struct wire_msg *m)
 	if ((t->ctld->conf.compose & COMPOSE_CONSOLE) == 0)
 		ticket_deny(t, CLE_DENIED, "name",
 		    "the operator turned consoles off; see postern logs");
-	else if (runs(t, vm))
+	else if (runs(t, vm) && ticket_stream(t) == 0)
 		attach(t, vm, SUPOP_CONSOLE, &q);
 	return 0;
 }
@@ -184,7 +185,7 @@ api_connect(struct ticket *t, struct wire_msg *m)
 		ticket_deny(t, CLE_INVALID, "port", "the VM has no such "
 		    "channel port; declare it when it is started: --channel "
 		    "PORT");
-	else if (runs(t, vm))
+	else if (runs(t, vm) && ticket_stream(t) == 0)
 		attach(t, vm, SUPOP_CONNECT, &q);
 	return 0;
 }

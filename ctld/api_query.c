@@ -80,8 +80,10 @@ api_logs(struct ticket *t, struct wire_msg *m)
 	int live;
 
 	memcpy(&rq, m->body, sizeof(rq));
-	if (rq.hypervisor > 1 || rq.zero != 0)
+	if (rq.hypervisor > 1 || rq.follow > 1)
 		return -1;
+	if (rq.follow && ticket_stream(t) < 0)
+		return 0;
 	if ((fd = rings_open(vm, (int)rq.hypervisor, &live)) < 0) {
 		fault_host(&why, STEP_NONE, errno, "logs");
 		ticket_fault(t, &why);

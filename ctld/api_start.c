@@ -10,13 +10,11 @@
 #include "ctld/fault.h"
 #include "ctld/image.h"
 #include "ctld/spec.h"
+#include "ctld/startq.h"
 #include "ctld/vm.h"
 #include "ctld/vm_start.h"
 
-#define STARTS_MAX 128u		/* in flight: their files are our descriptors */
 #define LIVE_MAX 2800u		/* four descriptors each, of our 16384 */
-#define RECORDS_MIN 16u		/* stopped VMs an owner may always keep */
-#define RECORDS_PER_VM 4u
 
 /* May this owner have one more VM of that name? */
 static int
@@ -25,17 +23,14 @@ may_define(struct ticket *t, const struct clreq_start *s, uint32_t owner,
 {
 	const struct owner_conf *o = sysconf_owner(&t->ctld->conf, owner);
 	struct vmtab *vms = t->ctld->vms;
-	uint64_t records = RECORDS_MIN + (uint64_t)RECORDS_PER_VM * o->vms;
+	uint32_t n = vm_count(vms, owner);
 
 	if (vm_by_name(vms, owner, s->name) != NULL) {
 		fault_set(why, CLE_EXISTS, "name", "%s", s->name);
 		return -1;
 	}
-	if (vm_count(vms, owner) >= records) {
-		fault_set(why, CLE_QUOTA, "records", "%llu stopped and running "
-		    "VMs are kept; remove some with postern rm",
-		    (unsigned long long)records);
-		why->limit = records;
+	if (n >= o->records + o->vms) {
+		fault_quota(why, CEIL_RECORDS, 0, o->records + o->vms, n, 1);
 		return -1;
 	}
 	return 0;
@@ -43,24 +38,23 @@ may_define(struct ticket *t, const struct clreq_start *s, uint32_t owner,
 
 /* Is there room for one more that runs? front asks about the owner's. */
 static int
-may_run(const struct ticket *t, struct rep_cl *why)
+may_run(const struct ticket *t, uint32_t owner, struct rep_cl *why)
 {
+	const struct sysconf *c = &t->ctld->conf;
+	const struct startq *q = t->ctld->startq;
+	uint32_t most = sysconf_owner(c, owner)->starts;
+	unsigned held = startq_held(q, owner);
 	struct vmtab *vms = t->ctld->vms;
 
-	if (vms->n >= LIVE_MAX && vm_live(vms) >= LIVE_MAX) {
-		fault_set(why, CLE_QUOTA, "vms",
-		    "%u VMs run on this node, which is all it can watch",
-		    LIVE_MAX);
-		why->limit = LIVE_MAX;
-		return -1;
-	}
-	if (vms->starting >= STARTS_MAX) {
-		fault_set(why, CLE_QUOTA, "starts", "%u starts are in flight "
-		    "on this node; try again", STARTS_MAX);
-		why->limit = STARTS_MAX;
-		return -1;
-	}
-	return 0;
+	if (vms->n >= LIVE_MAX && vm_live(vms) >= LIVE_MAX)
+		fault_quota(why, CEIL_VMS, 1, LIVE_MAX, LIVE_MAX, 1);
+	else if (held >= most)
+		fault_quota(why, CEIL_STARTS, 0, most, held, 1);
+	else if (q->n >= c->max_starts)
+		fault_quota(why, CEIL_STARTS, 1, c->max_starts, q->n, 1);
+	else
+		return 0;
+	return -1;
 }
 
 /* Take a StartConfig with its files. 1: *s, *owner and *im are good; 0: the
@@ -115,7 +109,7 @@ api_start(struct ticket *t, struct wire_msg *m)
 
 	if ((k = take(t, m, &s, &owner, &im)) <= 0)
 		return k;
-	if (may_run(t, &why) < 0)
+	if (may_run(t, owner, &why) < 0)
 		ticket_fault(t, &why);
 	else
 		vm_start(t, &s, owner, &im);
@@ -220,7 +214,8 @@ api_boot(struct ticket *t, struct wire_msg *m)
 	memcpy(&rq, m->body, sizeof(rq));
 	if (!boot_wellformed(&rq))
 		return -1;
-	if (boot_spec(t, vm, &rq, &s, &why) < 0 || may_run(t, &why) < 0) {
+	if (boot_spec(t, vm, &rq, &s, &why) < 0 ||
+	    may_run(t, vm->pub.owner, &why) < 0) {
 		ticket_fault(t, &why);
 		return 0;
 	}

@@ -36,7 +36,8 @@ api_wait(struct ticket *t, struct wire_msg *m)
 
 	(void)m;
 	if (vm->phase != PH_IDLE) {
-		ticket_wait(t, &vm->watchers);
+		if (ticket_stream(t) == 0)
+			ticket_wait(t, &vm->watchers);
 		return 0;
 	}
 	rep.vm = vm->pub;

@@ -17,7 +17,9 @@ struct link;
 struct vmtab;
 struct conns;
 struct reconcile;
+struct event;
 struct events;
+struct startq;
 
 struct ctld {
 	struct sysconf conf;
@@ -25,6 +27,8 @@ struct ctld {
 	struct priv *priv;	 /* requests to front */
 	struct conns *conns;	 /* clients */
 	struct vmtab *vms;
+	struct startq *startq;	 /* starts that wait, and go on */
+	struct event *turn;	 /* when the next of them may */
 	struct events *events;	 /* what happened lately */
 	struct reconcile *rec;	 /* while comparing with front, else NULL */
 	int state_dir, run_dir;	 /* its own directories, 0700 */

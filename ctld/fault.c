@@ -12,6 +12,7 @@
 
 #include "ctld/ctld.h"
 #include "ctld/fault.h"
+#include "ctld/vm.h"
 
 void
 fault_set(struct rep_cl *f, enum cl_error error, const char *field,
@@ -49,44 +50,61 @@ fault_err(struct rep_cl *f, const struct err *e)
 	f->code = e->code;
 }
 
-static uint64_t
-least(uint32_t a, uint32_t b)
+void
+fault_quota(struct rep_cl *f, enum ceiling i, int node, uint32_t limit,
+    uint32_t used, uint32_t more)
 {
-	return a < b ? a : b;
-}
-
-static void
-quota(struct rep_cl *f, const char *resource, uint64_t limit)
-{
-	fault_set(f, CLE_QUOTA, resource,
-	    "no more than %llu %s at a time; stop a VM or ask the operator",
-	    (unsigned long long)limit, resource);
+	fault_set(f, CLE_QUOTA, "", "%s", "");
+	(void)snprintf(f->field, sizeof(f->field), "%s%s",
+	    node ? "node-" : "", ceilings[i].name);
+	ceiling_text(f->reason, sizeof(f->reason), i, node, limit, used, more);
 	f->limit = limit;
+	f->used = used;
 }
 
+/* A ceiling that front enforces: EDQUOT, the owner's; ENOSPC, the node's. */
 static int
-fault_quota(struct rep_cl *f, const struct ctld *c, uint32_t owner,
-    const struct priv_reply *r)
+fault_ceiling(struct rep_cl *f, const struct ctld *c, uint32_t owner,
+    const struct priv_reply *r, const struct clreq_start *req)
 {
-	const struct owner_conf *o = sysconf_owner(&c->conf, owner);
+	static const struct { uint16_t step; enum ceiling i; } t[] = {
+		{ STEP_QUOTA_VMS, CEIL_VMS }, { STEP_QUOTA_CPUS, CEIL_CPUS },
+		{ STEP_QUOTA_MEM, CEIL_MEMORY },
+		{ STEP_QUOTA_PORTS, CEIL_PORTS },
+		{ STEP_QUOTA_ENTRIES, CEIL_ENTRIES },
+		{ STEP_QUOTA_FLOWS, CEIL_FLOWS },
+		{ STEP_START_RATE, CEIL_START_RATE },
+		{ STEP_SLOT, CEIL_VMS },
+	};
+	int node = r->code == ENOSPC;
+	unsigned k;
 
-	switch (r->step) {
-	case STEP_QUOTA_VMS:
-		quota(f, "vms", least(o->vms, c->conf.max_vms));
-		return 1;
-	case STEP_QUOTA_CPUS:
-		quota(f, "cpus", least(o->cpus, c->conf.max_cpus));
-		return 1;
-	case STEP_QUOTA_MEM:
-		quota(f, "memory_mib",
-		    least(o->memory_mib, c->conf.max_memory_mib));
-		return 1;
-	case STEP_QUOTA_PORTS:
-		quota(f, "ports", o->ports);
-		return 1;
-	default:
+	if (!node && r->code != EDQUOT)
 		return 0;
+	for (k = 0; k < sizeof(t) / sizeof(t[0]); k++) {
+		if (t[k].step != r->step)
+			continue;
+		fault_quota(f, t[k].i, node, node ?
+			ceiling_node(&c->conf, t[k].i) :
+			ceiling_owner(sysconf_owner(&c->conf, owner), t[k].i),
+		    t[k].i == CEIL_START_RATE ? UINT32_MAX :
+			vm_usage(c, node ? OWNER_ALL : owner, t[k].i),
+		    r->op == PRIVOP_RESERVE && req != NULL ?
+			spec_takes(c, req, t[k].i) : 1);
+		return 1;
 	}
+	return 0;
+}
+
+/* The host has too little memory just now: whoever stops what gives some. */
+static void
+fault_memory(struct rep_cl *f, const struct priv_reply *r)
+{
+	const struct rep_reserve *rep = r->body;
+
+	fault_set(f, CLE_HOST, "", "%u MiB are needed with what the host keeps "
+	    "and what other starts were promised, %u are available; ask for "
+	    "less memory, or stop a VM", rep->need_mib, rep->available_mib);
 }
 
 /* What net found at fault: 1 + index of a port, 128 + index of an entry. */
@@ -183,8 +201,11 @@ fault_priv(struct rep_cl *f, const struct ctld *c, uint32_t owner,
     const struct priv_reply *r, const struct clreq_start *req,
     const char *field)
 {
-	if (fault_quota(f, c, owner, r)) {
+	if (fault_ceiling(f, c, owner, r, req)) {
 		/* said */
+	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_HOST_MEM &&
+	    r->body != NULL) {
+		fault_memory(f, r);
 	} else if (r->step == STEP_PORT && is_policy(r->code)) {
 		fault_port(f, c, owner, r, req);
 	} else if (r->step == STEP_ALLOW && is_policy(r->code)) {
@@ -197,9 +218,6 @@ fault_priv(struct rep_cl *f, const struct ctld *c, uint32_t owner,
 	} else if ((r->op == PRIVOP_STOP || r->op == PRIVOP_NET_SET) &&
 	    r->step == STEP_PEER) {
 		fault_set(f, CLE_DENIED, "", "it is not your VM");
-	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_SLOT &&
-	    r->code == ENOSPC) {
-		quota(f, "vms", c->conf.max_vms);
 	} else {
 		fault_host(f, r->step, r->code, step_name(r->step));
 		return;

@@ -33,7 +33,7 @@ struct link {
 	const struct link_ops *ops;
 	void *arg;
 	const char *why;	/* once it is to end */
-	int ending;
+	int ending, stopped;
 };
 
 static void
@@ -78,7 +78,7 @@ on_read(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	(void)what;
-	for (i = 0; i < BURST && !l->ending; i++) {
+	for (i = 0; i < BURST && !l->ending && !l->stopped; i++) {
 		k = wire_take(l->fd, &m);
 		if (k < 0 && errno == EAGAIN)
 			return;
@@ -215,7 +215,15 @@ link_new(struct event_base *base, int fd, unsigned qmax,
 int
 link_start(struct link *l)
 {
-	return event_add(l->rd, NULL);
+	l->stopped = 0;
+	return l->ending ? 0 : event_add(l->rd, NULL);
+}
+
+void
+link_stop(struct link *l)
+{
+	l->stopped = 1;
+	(void)event_del(l->rd);
 }
 
 void

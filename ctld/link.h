@@ -30,6 +30,8 @@ struct link_ops {
 struct link *link_new(struct event_base *base, int fd, unsigned qmax,
     const struct link_ops *ops, void *arg);
 int link_start(struct link *l);
+/* Read no further record until link_start(). */
+void link_stop(struct link *l);
 void link_free(struct link *l);	/* NULL is allowed */
 
 /* Send or queue one record; fds stay the caller's. -1: the queue is full or

@@ -29,6 +29,7 @@
 #include "ctld/state.h"
 #include "ctld/vm.h"
 #include "ctld/vm_reconcile.h"
+#include "ctld/vm_start.h"
 
 #define RETRY_S 5
 
@@ -101,7 +102,7 @@ prepare(struct ctld *c)
 	(void)signal(SIGXFSZ, SIG_IGN);
 	json_object_seed(arc4random() | 1);
 	if ((c->base = event_base_new()) == NULL ||
-	    (c->vms = vmtab_new()) == NULL ||
+	    (c->vms = vmtab_new()) == NULL || starts_init(c) < 0 ||
 	    (c->events = events_new()) == NULL ||
 	    (c->priv = priv_new(c, CTLD_FD_FRONT)) == NULL ||
 	    (c->conns = conns_new(c, CTLD_FD_CLIENT)) == NULL)

@@ -17,6 +17,7 @@
 
 #include "common/fdutil.h"
 #include "common/log.h"
+#include "common/loglimit.h"
 #include "ctld/ctld.h"
 #include "ctld/link.h"
 #include "ctld/sup_client.h"
@@ -46,6 +47,8 @@ struct sup {
 	unsigned owed;		/* answers on this connection */
 	uint32_t seq;
 	uint32_t version;	/* of HELLO's answer; 0: not yet */
+	uint32_t rate;		/* of PACE */
+	uint32_t owner;		/* whose log lines its words are */
 	TAILQ_HEAD(, sup_ask) asks;
 };
 
@@ -235,6 +238,16 @@ sup_ready_port(struct sup *s, uint32_t port)
 	return sup_say(s, SUPOP_READY_PORT, &r);
 }
 
+/* What an older one would take for nonsense. */
+static void
+say_pace(struct sup *s)
+{
+	struct supreq_pace r = { .rate = s->rate };
+
+	if (s->version >= 3)
+		(void)sup_say(s, SUPOP_PACE, &r);
+}
+
 static int
 state_ok(const struct supreq_state *st)
 {
@@ -296,7 +309,7 @@ on_reply(struct sup *s, struct wire_msg *m)
 		return 0;
 	}
 	if (r.code != 0) {
-		log_warn("vm=%u sup-op=%s err=%s", s->h.slot, row->name,
+		log_of(s->owner, "vm=%u sup-op=%s err=%s", s->h.slot, row->name,
 		    strerror(r.code));
 		if (op == SUPOP_RINGS && s->want_rings)
 			tell_held(s);
@@ -313,6 +326,7 @@ on_reply(struct sup *s, struct wire_msg *m)
 		    hello.version > SUP_VERSION || !state_ok(&st))
 			return -1;
 		s->version = hello.version;
+		say_pace(s);
 		tell_state(s, &st);
 	} else if (op == SUPOP_RINGS && s->want_rings) {
 		s->ops->rings(s->arg, fd_steal(&m->fds[0]),
@@ -362,7 +376,7 @@ on_end(void *arg, const char *why)
 	struct sup *s = arg;
 
 	if (why != NULL)
-		log_warn("vm=%u vmsup: %s", s->h.slot, why);
+		log_of(s->owner, "vm=%u vmsup: %s", s->h.slot, why);
 	link_free(s->link);
 	s->link = NULL;
 	s->version = 0;
@@ -412,8 +426,8 @@ on_timer(evutil_socket_t fd, short what, void *arg)
 }
 
 struct sup *
-sup_open(struct ctld *c, const struct vm_handle *h, int want_rings,
-    const struct sup_ops *sops, void *arg)
+sup_open(struct ctld *c, const struct vm_handle *h, uint32_t owner,
+    int want_rings, const struct sup_ops *sops, void *arg)
 {
 	struct sup *s = calloc(1, sizeof(*s));
 
@@ -423,6 +437,8 @@ sup_open(struct ctld *c, const struct vm_handle *h, int want_rings,
 	s->ctld = c;
 	s->ops = sops;
 	s->arg = arg;
+	s->owner = owner;
+	s->rate = sysconf_owner(&c->conf, owner)->console_rate;
 	s->want_rings = want_rings;
 	s->retry_ms = RETRY_MS;
 	s->h = *h;

@@ -33,9 +33,10 @@ void sup_unlink(const struct vm_handle *h);
 /* The VM of a name in that directory. 0, or -1: not such a socket's. */
 int sup_socket_name(const char *name, struct vm_handle *h);
 
-/* Connect now or soon; sends HELLO, and RINGS if want_rings. */
-struct sup *sup_open(struct ctld *c, const struct vm_handle *h, int want_rings,
-    const struct sup_ops *ops, void *arg);
+/* Connect now or soon; sends HELLO, the pace of the owner's VMs, and RINGS if
+ * want_rings. */
+struct sup *sup_open(struct ctld *c, const struct vm_handle *h, uint32_t owner,
+    int want_rings, const struct sup_ops *ops, void *arg);
 void sup_close(struct sup *s);	/* NULL is allowed */
 /* Read what it has said by now. */
 void sup_drain(struct sup *s);

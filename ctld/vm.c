@@ -153,6 +153,31 @@ vm_count(struct vmtab *t, uint32_t owner)
 	return n;
 }
 
+uint32_t
+spec_takes(const struct ctld *c, const struct clreq_start *s, enum ceiling i)
+{
+	const uint32_t of[CEIL_N] = { [CEIL_VMS] = 1, [CEIL_CPUS] = s->cpus,
+		[CEIL_MEMORY] = s->memory_mib,
+		[CEIL_PORTS] = s->net_up.nports,
+		[CEIL_ENTRIES] = s->net_up.nallow,
+		[CEIL_FLOWS] = c->conf.flows };
+
+	return of[i];
+}
+
+uint32_t
+vm_usage(const struct ctld *c, uint32_t owner, enum ceiling i)
+{
+	uint64_t n = 0;
+	struct vm *vm;
+
+	RB_FOREACH(vm, vm_ids, &c->vms->ids)
+		if (vm->pub.slot != UINT32_MAX &&
+		    (owner == OWNER_ALL || vm->pub.owner == owner))
+			n += spec_takes(c, &vm->spec, i);
+	return n < UINT32_MAX ? (uint32_t)n : UINT32_MAX - 1;
+}
+
 unsigned
 vm_live(struct vmtab *t)
 {

@@ -11,6 +11,7 @@
 #include <bsd/sys/queue.h>
 #include <bsd/sys/tree.h>
 
+#include "common/sysconf.h"
 #include "ctld/api.h"
 #include "ctld/priv_client.h"
 #include "policy/clientops.h"
@@ -74,7 +75,7 @@ RB_HEAD(vm_ids, vm);
 struct vmtab {
 	struct vm_names names;
 	struct vm_ids ids;
-	unsigned n, starting;
+	unsigned n;
 };
 
 struct vmtab *vmtab_new(void);
@@ -90,6 +91,12 @@ struct vm *vm_by_id(struct vmtab *t, const char *id);
 struct vm *vm_by_slot(struct vmtab *t, const struct vm_handle *h);
 unsigned vm_count(struct vmtab *t, uint32_t owner);
 unsigned vm_live(struct vmtab *t);	/* more than a record */
+/* What such a VM takes of a ceiling that front counts; and what all those take
+ * that run and start: an owner's, or OWNER_ALL. For people: front decides. */
+uint32_t spec_takes(const struct ctld *c, const struct clreq_start *s,
+    enum ceiling i);
+#define OWNER_ALL UINT32_MAX
+uint32_t vm_usage(const struct ctld *c, uint32_t owner, enum ceiling i);
 int vm_is_id(const char *s);	/* "vm-" and 16 hex digits */
 
 /* One timer a VM: fn after ms, replacing what was set; ms < 0: none. */

@@ -68,7 +68,7 @@ static void
 adopt(struct vm *vm, int pidfd)
 {
 	vm->phase = PH_LIVE;
-	vm->sup = sup_open(vm->ctld, &vm->h, 1, &vm_sup_ops, vm);
+	vm->sup = sup_open(vm->ctld, &vm->h, vm->pub.owner, 1, &vm_sup_ops, vm);
 	if (vm->sup == NULL || vm_watch(vm, pidfd) < 0)
 		fatal("adopt");
 	log_info("vm=%s slot=%u name=%s adopted", vm->pub.id, vm->h.slot,

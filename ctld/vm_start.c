@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <bsd/string.h>
+#include <event2/event.h>
 
 #include "common/fdutil.h"
 #include "common/log.h"
@@ -18,6 +19,7 @@
 #include "ctld/events.h"
 #include "ctld/fault.h"
 #include "ctld/rings.h"
+#include "ctld/startq.h"
 #include "ctld/state.h"
 #include "ctld/sup_client.h"
 #include "ctld/vm.h"
@@ -28,6 +30,7 @@
 #define READY_MS 60000		/* when the request said nothing */
 
 struct start {
+	struct startq_item place; /* among the starts of all owners */
 	struct ticket *ticket;	/* NULL: its client is gone */
 	struct images images;
 	struct backend_plan plan;
@@ -39,6 +42,25 @@ struct start {
 	int failed;
 	struct rep_cl why;	/* the first failure */
 };
+
+/* Whose turn is it now? Asked from the loop only: a start that fails at once
+ * does not call the next one from within itself. */
+static void
+start_turn(struct ctld *c, int64_t ms)
+{
+	struct timeval tv = { ms / 1000, ms % 1000 * 1000 };
+
+	if (evtimer_add(c->turn, &tv) < 0)
+		fatal("timer");
+}
+
+/* It is through with what many want at a time. */
+static void
+start_yield(struct vm *vm)
+{
+	startq_drop(vm->ctld->startq, &vm->start->place);
+	start_turn(vm->ctld, 0);
+}
 
 static void
 start_free(struct vm *vm)
@@ -53,9 +75,9 @@ start_free(struct vm *vm)
 	fd_close(&st->sock);
 	fd_close(&st->listener);
 	fd_close(&st->channel);
+	start_yield(vm);
 	free(st);
 	vm->start = NULL;
-	vm->ctld->vms->starting--;
 }
 
 /* The one answer. */
@@ -234,7 +256,8 @@ start_spawned(struct vm *vm)
 {
 	struct rep_cl why;
 
-	vm->sup = sup_open(vm->ctld, &vm->h, 0, &vm_sup_ops, vm);
+	start_yield(vm); /* how long its guest takes is its own concern */
+	vm->sup = sup_open(vm->ctld, &vm->h, vm->pub.owner, 0, &vm_sup_ops, vm);
 	if (vm->sup == NULL || vm_watch(vm, vm->pidfd) < 0) {
 		fault_host(&why, STEP_BOOT, ENOMEM, "supervisor");
 		start_fail(vm, &why);
@@ -359,6 +382,7 @@ start_reserve(struct vm *vm)
 		.cpus = vm->spec.cpus,
 		.memory_mib = vm->spec.memory_mib,
 		.nports = vm->spec.net_up.nports,
+		.nallow = vm->spec.net_up.nallow,
 		.owner = vm->pub.owner,
 	};
 	struct start *st = vm->start;
@@ -407,7 +431,9 @@ start_attach(struct vm *vm, struct ticket *t, struct images *im,
 	vm->pub.backend = (uint32_t)b->kind;
 	vm_set_status(vm, VM_STARTING, "");
 	t->starting = vm;
-	vm->ctld->vms->starting++;
+	st->place.arg = vm;
+	startq_put(vm->ctld->startq, &st->place, vm->pub.owner);
+	start_turn(vm->ctld, 0);
 	return 0;
 }
 
@@ -445,15 +471,36 @@ start_plan(const struct ctld *c, const struct clreq_start *s,
 	return 0;
 }
 
+/* Those whose turn it is begin. */
 static void
-start_go(struct vm *vm)
+on_turn(evutil_socket_t fd, short what, void *arg)
 {
+	struct ctld *c = arg;
+	struct startq_item *it;
 	struct rep_cl why;
+	struct vm *vm;
+	int64_t ms;
 
-	if (start_prepare(vm, &why) < 0)
-		start_fail(vm, &why);
-	else
-		start_reserve(vm);
+	(void)fd;
+	(void)what;
+	while ((it = startq_next(c->startq, &c->conf, now_ms(), &ms)) !=
+	    NULL) {
+		vm = it->arg;
+		if (start_prepare(vm, &why) < 0)
+			start_fail(vm, &why);
+		else
+			start_reserve(vm);
+	}
+	if (ms > 0)
+		start_turn(c, ms);
+}
+
+int
+starts_init(struct ctld *c)
+{
+	c->startq = calloc(1, sizeof(*c->startq));
+	c->turn = evtimer_new(c->base, on_turn, c);
+	return c->startq != NULL && c->turn != NULL ? 0 : -1;
 }
 
 void
@@ -473,8 +520,6 @@ vm_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
 			vm_free(vm);
 		fault_host(&why, STEP_NONE, ENOMEM, "table");
 		ticket_fault(t, &why);
-	} else {
-		start_go(vm);
 	}
 	fd_close(&plan.argv_fd);
 }
@@ -506,7 +551,6 @@ vm_start_again(struct ticket *t, struct vm *vm, struct images *im)
 		ticket_fault(t, &why);
 	} else {
 		forget_run(vm);
-		start_go(vm);
 	}
 	fd_close(&plan.argv_fd);
 }

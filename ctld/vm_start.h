@@ -11,10 +11,14 @@
 #include "ctld/api.h"
 #include "ctld/image.h"
 
+struct ctld;
 struct supreq_state;
 struct vm;
 
-/* Begin. The request was checked; the images are taken over. Answers t. */
+/* Before the first of them. 0 or -1. */
+int starts_init(struct ctld *c);
+
+/* Begin when its owner's turn comes. The request was checked; the images are taken over. Answers t. */
 void vm_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
     struct images *im);
 

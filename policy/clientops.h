@@ -24,7 +24,7 @@ enum cl_error {
 	CLE_EXISTS,
 	CLE_INVALID,	/* field, reason */
 	CLE_DENIED,
-	CLE_QUOTA,	/* field: resource; limit */
+	CLE_QUOTA,	/* field: resource; limit, used, reason */
 	CLE_STATE,	/* reason: the state it is in */
 	CLE_UNSUPPORTED,/* field: backend; reason: operation */
 	CLE_HOST,	/* step, code (errno) */
@@ -34,7 +34,7 @@ struct rep_cl {
 	uint16_t error;	   /* enum cl_error */
 	uint16_t step;	   /* enum step */
 	int32_t code;	   /* errno */
-	uint64_t limit;
+	uint32_t limit, used; /* of CLE_QUOTA; used UINT32_MAX: not counted */
 	char field[32];
 	char reason[208];
 };
@@ -149,7 +149,8 @@ struct clrep_get { struct rep_cl r; struct cl_vm vm; struct req_net_up net_up; }
 #define CL_LIST_ALL 1u		/* stopped ones too; admins: every owner's */
 struct clreq_list { uint32_t flags; uint32_t zero; };
 struct clrep_list { struct rep_cl r; uint32_t n; uint32_t zero; };
-struct clreq_logs { struct cl_ref ref; uint32_t hypervisor; uint32_t zero; };
+struct clreq_logs { struct cl_ref ref; uint32_t hypervisor;
+	uint32_t follow; };	/* the client will go on reading: a stream */
 #define CL_LOGS_RING 1u		/* the fd is a ring (common/ring.h); else a file */
 struct clrep_logs { struct rep_cl r; uint32_t flags; uint32_t zero; };
 

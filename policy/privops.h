@@ -39,6 +39,8 @@ struct req_reserve {
 	uint32_t nports;
 	uint32_t owner;	    /* only root and admins may name another uid;
 			       UINT32_MAX: the peer itself */
+	uint32_t nallow;
+	uint32_t zero;
 };
 struct rep_reserve {
 	struct rep_hdr r;
@@ -47,6 +49,8 @@ struct rep_reserve {
 	uint64_t generation;
 	uint32_t vm_addr;   /* its /31 address on this host */
 	uint32_t host_addr;
+	uint32_t need_mib;  /* with STEP_HOST_MEM: with all that is kept, */
+	uint32_t available_mib; /* and what the kernel says there is */
 };
 
 /* ---- attest: front hands the same socket on, so that jail knows the owner

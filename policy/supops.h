@@ -7,8 +7,10 @@
 #include "common/vmfd.h"
 #include "common/wire.h"
 
-/* What both speak is the smaller of their versions. 2: console, channels. */
-#define SUP_VERSION 2
+/* What both speak is the smaller of their versions. 2: console, channels; 3:
+ * pace. */
+#define SUP_VERSION 3
+#define SUP_CONSOLE_RATE (1u << 20) /* until PACE says another */
 #define SUP_ADMINS_MAX 1024
 
 enum sup_state {
@@ -79,6 +81,10 @@ struct supreq_connect { uint32_t port; uint32_t zero; };
 struct suprep_connect { struct rep_hdr r; };
 struct supreq_ready_port { uint32_t port; uint32_t zero; };
 struct suprep_ready_port { struct rep_hdr r; };
+/* bytes a second that are taken of what guest and VMM print: the rest waits
+ * with them, who are slowed down by that */
+struct supreq_pace { uint32_t rate; uint32_t zero; };
+struct suprep_pace { struct rep_hdr r; };
 
 enum supop {
 	SUPOP_NONE = 0,

@@ -117,14 +117,21 @@ call_answer(struct front *f, const struct call *c, const void *rep, size_t n,
 }
 
 void
+call_log(const struct call *c, const struct rep_hdr *no)
+{
+	log_info("refused op=%s slot=%u generation=%llu err=%s step=%s",
+	    privop_name(c->h.type), c->h.slot,
+	    (unsigned long long)c->h.generation, strerror(no->code),
+	    step_name(no->step));
+}
+
+void
 call_refuse(struct front *f, const struct call *c, const struct rep_hdr *no)
 {
 	const struct privop_row *row = privop_row(c->h.type);
 	uint64_t rep[WIRE_BODY_MAX / 8];
 
-	log_info("refused op=%s slot=%u generation=%llu err=%s step=%s",
-	    row->w.name, c->h.slot, (unsigned long long)c->h.generation,
-	    strerror(no->code), step_name(no->step));
+	call_log(c, no);
 	memset(rep, 0, row->w.rep_len);
 	memcpy(rep, no, sizeof(*no));
 	call_answer(f, c, rep, row->w.rep_len, NULL);

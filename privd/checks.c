@@ -30,8 +30,10 @@ check_reserve(const struct front *f, const struct slot *s,
 {
 	(void)f;
 	(void)s;
+	if (req->zero != 0)
+		return V_MALFORMED;
 	if (req->cpus == 0 || req->memory_mib == 0 ||
-	    req->nports > NET_PORTS_MAX)
+	    req->nports > NET_PORTS_MAX || req->nallow > NET_ALLOW_MAX)
 		return refuse(no, EINVAL, STEP_NONE);
 	return V_LATER;
 }
@@ -76,10 +78,12 @@ check_net_up(const struct front *f, const struct slot *s,
 		return refuse(no, EINVAL, STEP_NETNS);
 	if (req->nports > s->rec.nports)
 		return refuse(no, EDQUOT, STEP_QUOTA_PORTS);
+	if (req->nallow > s->rec.nallow)
+		return refuse(no, EDQUOT, STEP_QUOTA_ENTRIES);
 	return V_LATER;
 }
 
-/* How many ports it may have is netset.c's: the owner's ceiling decides. */
+/* How long they may be is netset.c's: the owner's ceilings decide. */
 enum verdict
 check_net_set(const struct front *f, const struct slot *s,
     const struct req_net_set *req, struct rep_hdr *no)

@@ -74,6 +74,9 @@ main(void)
 	f->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	if (f->mounts < 0)
 		fatal("/proc/self/mountinfo");
+	f->meminfo = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	if (f->meminfo < 0)
+		fatal("/proc/meminfo");
 	boot_id(boot);
 	if (ledger_open(&f->ledger, FRONT_FD_LEDGER, f->conf.slots, boot,
 		&e) < 0)

@@ -8,6 +8,7 @@
 
 #include <stdint.h>
 
+#include "common/bucket.h"
 #include "common/sysconf.h"
 #include "common/wire.h"
 #include "policy/privops.h"
@@ -20,6 +21,7 @@
 #define SPAWN_OWNER 3u	    /* ...and starts of one owner */
 #define SERVER_WINDOW 8u    /* requests on their way to one op-server */
 #define ANSWER_MS 10000	    /* without any answer: the op-server hangs */
+#define VMM_MIB 64u	    /* host memory of a VM beside the guest's */
 #define OUT_MS 10000	    /* ctld that does not read its answers */
 
 /* One request of ctld, from its arrival to its answer. */
@@ -76,6 +78,8 @@ struct front {
 	int notify;		/* the service manager, or -1 */
 	int64_t ping_at;	/* tell it again that front lives */
 	int mounts;		/* /proc/self/mountinfo, opened beforehand */
+	int meminfo;		/* /proc/meminfo, the same */
+	struct buckets starts;	/* of each owner */
 	struct server net, jail;
 	unsigned ncalls, nfds;	/* held */
 	struct out *out_head, *out_tail;
@@ -132,12 +136,17 @@ int slot_set_state(struct front *f, struct slot *s, uint32_t state);
 /* Forget everything but the generation. */
 void slot_free(struct front *f, struct slot *s);
 
-/* quota.c: ceilings of an owner and of the node. 0, or -1 with *no. */
+/* quota.c: ceilings of an owner (EDQUOT) and of the node (ENOSPC). 0, or -1
+ * with *no. */
 int quota_check(const struct front *f, uint32_t owner,
     const struct req_reserve *req, struct rep_hdr *no);
-/* Room for that many ports more of a running VM of this owner? The same. */
-int quota_ports(const struct front *f, uint32_t owner, uint32_t more,
-    struct rep_hdr *no);
+/* Room for these lists in place of a running VM's? The same. */
+int quota_lists(const struct front *f, const struct slot *s,
+    const struct req_net_up *up, struct rep_hdr *no);
+/* Does the host, of which the kernel says that so many MiB are available (0:
+ * it does not say), have a guest's memory now? 0, or -1 with *rep. */
+int quota_host(const struct front *f, uint32_t memory_mib, uint32_t available,
+    struct rep_reserve *rep);
 /* Is this VM's owner, or an admin, at the other end of a client's socket? 0,
  * or -1 with *no. */
 int owner_asks(const struct front *f, const struct slot *s, int sock,
@@ -149,8 +158,9 @@ int owner_of(const struct sysconf *c, uint32_t peer, uint32_t claim,
 
 /* window.c: may the head of the slot's queue go out now? */
 int window_room(const struct server *srv, const struct slot *s);
-/* Into the line of those that wait, or to its head; and out of it. */
-void window_wait(struct server *srv, struct slot *s, int first);
+/* Into the line of those that wait, where ends go before starts; and out of
+ * it. */
+void window_wait(struct server *srv, struct slot *s);
 void window_leave(struct server *srv, struct slot *s);
 
 /* route.c */
@@ -179,6 +189,8 @@ void call_answer(struct front *f, const struct call *c, const void *rep,
     size_t n, int *fd);
 void call_refuse(struct front *f, const struct call *c,
     const struct rep_hdr *no);
+/* The one line that a refusal leaves. */
+void call_log(const struct call *c, const struct rep_hdr *no);
 void out_flush(struct front *f);
 
 /* resync.c: before ctld is heard, compare ledger and jail. */

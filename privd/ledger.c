@@ -236,7 +236,6 @@ ledger_write(const struct ledger *l, uint32_t slot,
 	memset(&w, 0, sizeof(w));
 	best = newest(l, slot, r, &empty);
 	w.s = *in;
-	w.s.zero = 0;
 	seal(&w.f, sizeof(w), slot, best != NULL ? best->f.sequence + 1 : 1);
 	/* the copy that is not the newest first: one stays whole */
 	if (best == &r[0])

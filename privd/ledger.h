@@ -25,7 +25,7 @@ struct ledger_slot {
 	uint32_t state;		/* enum slot_state; 0 only in an empty file */
 	uint32_t net_mode;	/* enum net_mode, 0: not asked for yet */
 	uint32_t stop;		/* an owner's stop was accepted */
-	uint32_t zero;
+	uint32_t nallow;
 };
 
 /* Bytes to preallocate. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Runs in front: what NET_SET needs beside its row. The owner's decision, by
- * the client's own socket; the ceiling on ports; and the ledger, which has
+ * the client's own socket; the ceilings on lists; and the ledger, which has
  * the new lists before net hears of them and the old ones again when net
  * refused. Whichever is there when front dies, net restores only what the
  * kernel still lets through inside the VM's namespace.
@@ -22,24 +22,29 @@ netset_admit(const struct front *f, const struct slot *s,
 
 	if (owner_asks(f, s, c->fds[0], no) < 0)
 		return -1;
-	if (rq->up.nports <= s->rec.nports)
-		return 0;
-	return quota_ports(f, s->rec.owner, rq->up.nports - s->rec.nports,
-	    no);
+	return quota_lists(f, s, &rq->up, no);
 }
 
 static int
-write_ports(struct front *f, struct slot *s, uint32_t nports)
+write_counts(struct front *f, struct slot *s, uint32_t nports,
+    uint32_t nallow)
 {
-	uint32_t was = s->rec.nports;
+	const struct ledger_slot was = s->rec;
 
-	if (was == nports)
+	if (was.nports == nports && was.nallow == nallow)
 		return 0;
 	s->rec.nports = nports;
+	s->rec.nallow = nallow;
 	if (slot_set_state(f, s, s->rec.state) == 0)
 		return 0;
-	s->rec.nports = was;
+	s->rec = was;
 	return -1;
+}
+
+static uint32_t
+more(uint32_t a, uint32_t b)
+{
+	return a > b ? a : b;
 }
 
 int
@@ -56,8 +61,8 @@ netset_intent(struct front *f, struct slot *s, struct call *c)
 	/* a record that is damaged cannot come back either */
 	if (ledger_read_net(&f->ledger, n, s->rec.generation, c->was) < 0)
 		*c->was = rq->up;
-	if ((rq->up.nports <= s->rec.nports ||
-		write_ports(f, s, rq->up.nports) == 0) &&
+	if (write_counts(f, s, more(rq->up.nports, s->rec.nports),
+		more(rq->up.nallow, s->rec.nallow)) == 0 &&
 	    ledger_write_net(&f->ledger, n, s->rec.generation, &rq->up) == 0)
 		return 0;
 	netset_done(f, s, c, EIO);
@@ -72,7 +77,8 @@ netset_done(struct front *f, struct slot *s, const struct call *c, int code)
 	uint32_t n = slot_number(f, s);
 
 	if ((code != 0 && ledger_write_net(&f->ledger, n, s->rec.generation,
-	    now) < 0) || write_ports(f, s, now->nports) < 0)
+	    now) < 0) || write_counts(f, s, now->nports,
+	    now->nallow) < 0)
 		log_err("slot=%u: its lists are not in the ledger (%s)", n,
 		    strerror(errno));
 }

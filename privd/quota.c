@@ -9,36 +9,43 @@
 #include "policy/steps.h"
 #include "privd/front.h"
 
+#define QUOTA_N (CEIL_FLOWS + 1)	/* the first rows of ceilings.def */
+
 struct use {
-	uint64_t vms, cpus, memory_mib, ports;
+	uint64_t of[QUOTA_N];
 };
 
 static void
-add(struct use *u, const struct ledger_slot *r)
+add(struct use *u, const struct sysconf *c, const struct ledger_slot *r)
 {
-	u->vms++;
-	u->cpus += r->cpus;
-	u->memory_mib += r->memory_mib;
-	u->ports += r->nports;
+	u->of[CEIL_VMS]++;
+	u->of[CEIL_CPUS] += r->cpus;
+	u->of[CEIL_MEMORY] += r->memory_mib;
+	u->of[CEIL_PORTS] += r->nports;
+	u->of[CEIL_ENTRIES] += r->nallow;
+	u->of[CEIL_FLOWS] += c->flows; /* what net lets each VM have */
 }
 
+/* Is `want` more than there is? o: the owner's ceilings, NULL: the node's. */
 static int
-over(const struct use *u, const struct use *most, struct rep_hdr *no)
+over(const struct front *f, const struct owner_conf *o, const struct use *u,
+    const struct use *want, struct rep_hdr *no)
 {
-	uint16_t step = STEP_NONE;
+	static const uint16_t steps[QUOTA_N] = { STEP_QUOTA_VMS,
+		STEP_QUOTA_CPUS, STEP_QUOTA_MEM, STEP_QUOTA_PORTS,
+		STEP_QUOTA_ENTRIES, STEP_QUOTA_FLOWS };
+	uint32_t most;
+	unsigned i;
 
-	if (u->vms > most->vms)
-		step = STEP_QUOTA_VMS;
-	else if (u->cpus > most->cpus)
-		step = STEP_QUOTA_CPUS;
-	else if (u->memory_mib > most->memory_mib)
-		step = STEP_QUOTA_MEM;
-	else if (u->ports > most->ports)
-		step = STEP_QUOTA_PORTS;
-	if (step == STEP_NONE)
-		return 0;
-	*no = rep_no(EDQUOT, step);
-	return 1;
+	for (i = 0; i < QUOTA_N; i++) {
+		most = o != NULL ? ceiling_owner(o, i) :
+				   ceiling_node(&f->conf, i);
+		if (want->of[i] == 0 || u->of[i] + want->of[i] <= most)
+			continue;
+		*no = rep_no(o != NULL ? EDQUOT : ENOSPC, steps[i]);
+		return 1;
+	}
+	return 0;
 }
 
 /* What is in use, and `want` of this owner more. */
@@ -46,40 +53,65 @@ static int
 fits(const struct front *f, uint32_t owner, const struct use *want,
     struct rep_hdr *no)
 {
-	const struct owner_conf *o = sysconf_owner(&f->conf, owner);
-	const struct use his = { o->vms, o->cpus, o->memory_mib, o->ports };
-	const struct use all = { f->conf.max_vms, f->conf.max_cpus,
-		f->conf.max_memory_mib, UINT64_MAX };
-	struct use mine = *want, node = *want;
+	struct use mine = { { 0 } }, node = { { 0 } };
 	uint32_t i;
 
 	for (i = 0; i < f->conf.slots; i++) {
 		if (!f->slots[i].taken)
 			continue;
-		add(&node, &f->slots[i].rec);
+		add(&node, &f->conf, &f->slots[i].rec);
 		if (f->slots[i].rec.owner == owner)
-			add(&mine, &f->slots[i].rec);
+			add(&mine, &f->conf, &f->slots[i].rec);
 	}
-	return over(&mine, &his, no) || over(&node, &all, no) ? -1 : 0;
+	return over(f, sysconf_owner(&f->conf, owner), &mine, want, no) ||
+	    over(f, NULL, &node, want, no) ? -1 : 0;
 }
 
 int
 quota_check(const struct front *f, uint32_t owner,
     const struct req_reserve *req, struct rep_hdr *no)
 {
-	const struct use want = { 1, req->cpus, req->memory_mib,
-		req->nports };
+	const struct ledger_slot as = { .cpus = req->cpus,
+		.memory_mib = req->memory_mib, .nports = req->nports,
+		.nallow = req->nallow };
+	struct use want = { { 0 } };
 
+	add(&want, &f->conf, &as);
 	return fits(f, owner, &want, no);
 }
 
 int
-quota_ports(const struct front *f, uint32_t owner, uint32_t more,
-    struct rep_hdr *no)
+quota_lists(const struct front *f, const struct slot *s,
+    const struct req_net_up *up, struct rep_hdr *no)
 {
-	const struct use want = { .ports = more };
+	struct use want = { { 0 } };
 
-	return fits(f, owner, &want, no);
+	if (up->nports > s->rec.nports)
+		want.of[CEIL_PORTS] = up->nports - s->rec.nports;
+	if (up->nallow > s->rec.nallow)
+		want.of[CEIL_ENTRIES] = up->nallow - s->rec.nallow;
+	return fits(f, s->rec.owner, &want, no);
+}
+
+int
+quota_host(const struct front *f, uint32_t memory_mib, uint32_t available,
+    struct rep_reserve *rep)
+{
+	uint64_t need = (uint64_t)memory_mib + VMM_MIB +
+	    f->conf.memory_reserve_mib;
+	uint32_t i;
+
+	/* the kernel counts as free what those have not touched yet */
+	for (i = 0; i < f->conf.slots; i++)
+		if (f->slots[i].taken &&
+		    (f->slots[i].rec.state & (ST_FREE | ST_HALF)) != 0)
+			need += f->slots[i].rec.memory_mib + VMM_MIB;
+	if (available == 0 || need <= available)
+		return 0; /* not told: the node's ceiling stands alone */
+	rep->r = rep_no(ENOMEM, STEP_HOST_MEM);
+	rep->need_mib = need < UINT32_MAX ? (uint32_t)need : UINT32_MAX;
+	rep->available_mib = available;
+	return -1;
 }
 
 int

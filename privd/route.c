@@ -66,9 +66,8 @@ run_local(struct front *f, struct slot *s, struct call *c)
 		memcpy(&r, rep, sizeof(r));
 		/* the end of a list is no refusal */
 		if (r.code != 0 && r.code != ENOENT)
-			call_refuse(f, c, &r);
-		else
-			call_answer(f, c, rep, row->w.rep_len, NULL);
+			call_log(c, &r);
+		call_answer(f, c, rep, row->w.rep_len, NULL);
 		call_free(f, c);
 		break;
 	case V_LATER:
@@ -202,7 +201,7 @@ route_pump(struct front *f, struct slot *s)
 		}
 		srv = row->server == SRV_NET ? &f->net : &f->jail;
 		if (send_head(f, srv, s) < 0)
-			window_wait(srv, s, c->accepted);
+			window_wait(srv, s);
 	}
 }
 

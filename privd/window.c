@@ -25,20 +25,26 @@ window_leave(struct server *srv, struct slot *s)
 	srv->wait_tail = last;
 }
 
-void
-window_wait(struct server *srv, struct slot *s, int first)
+/* What ends a VM goes before what starts one, whoever came first. */
+static int
+ends(const struct slot *s)
 {
+	return s->head->accepted ||
+	    (s->rec.state & (ST_DYING | ST_REAPED)) != 0;
+}
+
+void
+window_wait(struct server *srv, struct slot *s)
+{
+	struct slot **p = &srv->wait_head;
+
+	while (*p != NULL && (!ends(s) || ends(*p)))
+		p = &(*p)->wait_next;
 	s->waiting = 1;
-	s->wait_next = NULL;
-	if (srv->wait_head == NULL)
-		srv->wait_head = srv->wait_tail = s;
-	else if (first) {
-		s->wait_next = srv->wait_head;
-		srv->wait_head = s;
-	} else {
-		srv->wait_tail->wait_next = s;
+	s->wait_next = *p;
+	*p = s;
+	if (s->wait_next == NULL)
 		srv->wait_tail = s;
-	}
 }
 
 int

@@ -292,7 +292,6 @@ sentence(const char *command, const char *error, const json_t *p, char *buf,
     size_t size)
 {
 	char opt[64];
-	long long limit = json_integer_value(json_object_get(p, "limit"));
 
 	if (strcmp(error, "NotFound") == 0)
 		(void)snprintf(buf, size, "no VM of that name; see postern "
@@ -305,9 +304,8 @@ sentence(const char *command, const char *error, const json_t *p, char *buf,
 		    option_of(str(p, "field"), opt, sizeof(opt)),
 		    str(p, "reason"));
 	else if (strcmp(error, "QuotaExceeded") == 0)
-		(void)snprintf(buf, size, "%s: your ceiling of %lld is "
-		    "reached; stop something, or ask the operator for more",
-		    str(p, "resource"), limit);
+		(void)snprintf(buf, size, "%s: %s", str(p, "resource"),
+		    str(p, "reason"));
 	else if (strcmp(error, "WrongState") == 0)
 		wrong_state(command, str(p, "state")[0] != '\0' ?
 			str(p, "state") : str(p, "reason"), buf, size);

@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "common/sysconf.h"
 #include "ctld/cli/client.h"
 #include "ctld/cli/policy.h"
 #include "ctld/cli/text.h"
@@ -47,7 +48,7 @@ put_row(const char *title, const json_t *o, const char *key)
 
 	if (v == NULL || json_is_null(v))
 		return;
-	(void)printf("  %-14s ", title);
+	(void)printf("  %-16s ", title);
 	put_value(v);
 	(void)putchar('\n');
 }
@@ -117,18 +118,56 @@ put_object(const char *title, json_t *o)
 }
 
 static void
+put_number(const json_t *v)
+{
+	if (json_is_integer(v))
+		(void)printf(" %10lld", (long long)json_integer_value(v));
+	else
+		(void)printf(" %10s", "-");
+}
+
+/* Row by row of policy/ceilings.def: what the daemon says, and who holds it. */
+static void
+put_ceilings(const json_t *owner, const json_t *node)
+{
+	unsigned i;
+
+	(void)printf("ceilings %20s %10s  %s\n", "yours", "the node's",
+	    "held by");
+	for (i = 0; i < CEIL_N; i++) {
+		(void)printf("  %-16s", ceilings[i].name);
+		put_number(json_object_get(owner, ceilings[i].name));
+		put_number(json_object_get(node, ceilings[i].name));
+		(void)printf("  %s\n", ceilings[i].who);
+	}
+}
+
+static void
 put_daemon(const json_t *d)
 {
+	static const char *const keys[] = { "addresses", "port_lo", "port_hi",
+		"runner", "bridge" };
 	const json_t *ids = json_object_get(d, "vm_ids");
+	json_t *grants = json_object();
+	unsigned i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+		(void)json_object_set(grants, keys[i],
+		    json_object_get(json_object_get(d, "owner"), keys[i]));
 
 	put_object("compose (the operator's choice)",
 	    json_object_get(d, "compose"));
-	put_object("your ceilings", json_object_get(d, "owner"));
-	put_object("the node's ceilings", json_object_get(d, "node"));
+	put_ceilings(json_object_get(d, "owner"), json_object_get(d, "node"));
+	put_object("your grants", grants);
+	(void)printf("each VM\n");
+	put_row("flows", d, "flows");
+	put_row("console (bytes)", d, "console_bytes");
+	put_row("log (bytes)", d, "log_bytes");
 	(void)printf("VMs\n  %-14s %lld, %lld of them\n  %-14s %s\n",
 	    "uids from", (long long)json_integer_value(
 	    json_object_get(ids, "base")), (long long)json_integer_value(
 	    json_object_get(ids, "count")), "addresses", str(d, "pool"));
+	json_decref(grants);
 }
 
 int

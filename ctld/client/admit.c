@@ -7,20 +7,28 @@
 #include "ctld/client/admit.h"
 
 enum admit
-admit(const struct conns *t, const struct sysconf *conf, uint32_t uid,
-    uint32_t *limit)
+admit(struct conns *t, const struct sysconf *conf, uint32_t uid, int64_t now,
+    uint32_t *limit, uint32_t *used)
 {
-	unsigned i, mine = 0;
+	const struct owner_conf *o = sysconf_owner(conf, uid);
+	unsigned i;
 
 	if (!sysconf_member(conf, uid))
 		return ADMIT_DENIED;
-	*limit = sysconf_owner(conf, uid)->connections;
-	for (i = 0; i < t->n; i++)
-		mine += t->c[i].uid == uid;
-	if (mine >= *limit)
+	*used = UINT32_MAX;
+	*limit = o->connect_rate;
+	if (bucket_take(&t->paces, uid, o->connect_rate,
+		o->connect_rate * BUCKET_SECONDS, now) > 0)
+		return ADMIT_PACE;
+	*limit = o->connections;
+	for (i = *used = 0; i < t->n; i++)
+		*used += t->c[i].uid == uid;
+	if (*used >= *limit)
 		return ADMIT_OWNER;
-	*limit = sysconf_admin(conf, uid) ? CONNS_MAX :
-					    CONNS_MAX - CONNS_KEPT;
+	*limit = conf->max_connections;
+	if (!sysconf_admin(conf, uid))
+		*limit -= CONNS_KEPT;
+	*used = t->n;
 	return t->n >= *limit ? ADMIT_FULL : ADMIT_OK;
 }
 

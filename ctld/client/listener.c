@@ -2,8 +2,8 @@
 /*
  * The client listener: accepts, asks the kernel who it is, counts, forks. It
  * never reads a byte from a client. Distrusts clients' numbers and pace;
- * believes SO_PEERCRED. Invariant: at most CONNS_MAX children, at most its
- * ceiling for each uid, and a client that is refused is told why.
+ * believes SO_PEERCRED. Invariant: at most max_connections children, at most
+ * its ceiling for each uid, some kept for root and admins, and a client that is refused is told why.
  */
 #include <errno.h>
 #include <poll.h>
@@ -26,11 +26,16 @@
 #define CTLD_BUSY_MS 10000
 
 static void
-refuse(int fd, enum admit why, uint32_t limit)
+refuse(int fd, enum admit why, uint32_t limit, uint32_t used)
 {
-	char text[256];
-	int n;
+	enum ceiling i = why == ADMIT_PACE ? CEIL_CONNECT_RATE :
+					     CEIL_CONNECTIONS;
+	int node = why == ADMIT_FULL, n;
+	char text[512], reason[256], count[16] = "null";
 
+	if (used != UINT32_MAX)
+		(void)snprintf(count, sizeof(count), "%u", used);
+	ceiling_text(reason, sizeof(reason), i, node, limit, used, 1);
 	if (why == ADMIT_DENIED)
 		n = snprintf(text, sizeof(text),
 		    "{\"error\":\"io.postern.Vm.Denied\",\"parameters\":"
@@ -39,9 +44,10 @@ refuse(int fd, enum admit why, uint32_t limit)
 	else
 		n = snprintf(text, sizeof(text),
 		    "{\"error\":\"io.postern.Vm.QuotaExceeded\","
-		    "\"parameters\":{\"resource\":\"%s\",\"limit\":%u}}",
-		    why == ADMIT_OWNER ? "connections" : "node-connections",
-		    limit);
+		    "\"parameters\":{\"resource\":\"%s%s\",\"limit\":%u,"
+		    "\"used\":%s,\"reason\":\"%s\"}}",
+		    node ? "node-" : "", ceilings[i].name, limit, count,
+		    reason);
 	/* with the NUL; a fresh socket takes it at once or never will */
 	(void)send(fd, text, (size_t)n + 1, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
@@ -129,18 +135,18 @@ accept_one(struct listener *l)
 {
 	int sock CLEANUP_FD = accept4(l->sock, NULL, NULL,
 	    SOCK_CLOEXEC | SOCK_NONBLOCK);
-	uint32_t uid, gid, limit = 0;
+	uint32_t uid, gid, limit = 0, used = 0;
 	enum admit a;
 
 	if (sock < 0)
 		return; /* gone again, or out of descriptors for a moment */
 	if (wire_peer(sock, &uid, &gid) < 0)
 		return;
-	a = admit(&l->conns, l->conf, uid, &limit);
+	a = admit(&l->conns, l->conf, uid, now_ms(), &limit, &used);
 	if (a == ADMIT_OK)
 		serve_one(l, sock, uid);
 	else
-		refuse(sock, a, limit);
+		refuse(sock, a, limit, used);
 }
 
 static void

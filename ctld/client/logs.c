@@ -194,6 +194,7 @@ method_logs(struct serve *s, const json_t *params, struct rep_cl *e)
 	if (want_follow && !s->more)
 		return arg_bad(e, "", "follow", "needs a call with more");
 	q.hypervisor = hypervisor != 0;
+	q.follow = want_follow != 0;
 	if (serve_call(s, CLIENTOP_LOGS, &q, sizeof(q), NULL, 0, ANSWER_MS,
 		e) < 0)
 		return -1;

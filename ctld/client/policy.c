@@ -7,12 +7,15 @@
 #include <string.h>
 #include <bsd/string.h>
 
+#include "common/ring.h"
 #include "ctld/client/args.h"
 #include "ctld/client/serve.h"
 
 void
 policy_view(const struct sysconf *c, uint32_t uid, struct policy_view *v)
 {
+	unsigned i;
+
 	memset(v, 0, sizeof(*v));
 	(void)strlcpy(v->instance, c->instance, sizeof(v->instance));
 	(void)strlcpy(v->ifprefix, c->ifprefix, sizeof(v->ifprefix));
@@ -22,9 +25,10 @@ policy_view(const struct sysconf *c, uint32_t uid, struct policy_view *v)
 	v->vm_id_base = c->vm_id_base;
 	v->vm_id_count = c->vm_id_count;
 	v->slots = c->slots;
-	v->max_vms = c->max_vms;
-	v->max_cpus = c->max_cpus;
-	v->max_memory_mib = c->max_memory_mib;
+	for (i = 0; i < CEIL_N; i++)
+		v->node[i] = ceiling_node(c, i);
+	v->memory_reserve_mib = c->memory_reserve_mib;
+	v->console_bytes = c->console_bytes;
 	v->pool_addr = c->pool_addr;
 	v->pool_prefix = c->pool_prefix;
 	v->dns = c->dns;
@@ -65,22 +69,36 @@ compose(uint32_t on)
 }
 
 static json_t *
-ceilings(const struct owner_conf *o)
+owner(const struct owner_conf *o)
 {
-	json_t *binds = json_array();
-	uint32_t i;
+	json_t *binds = json_array(), *j;
+	unsigned i;
 
 	for (i = 0; i < o->nbinds && i < CONF_BINDS_MAX; i++)
 		(void)json_array_append_new(binds, addr(o->binds[i]));
-	return json_pack("{s:I,s:I,s:I,s:I,s:I,s:i,s:i,s:o,s:b,s:b}",
-	    "vms", (json_int_t)o->vms, "cpus", (json_int_t)o->cpus,
-	    "memory_mib", (json_int_t)o->memory_mib,
-	    "ports", (json_int_t)o->ports,
-	    "connections", (json_int_t)o->connections,
+	j = json_pack("{s:i,s:i,s:o,s:b,s:b}",
 	    "port_lo", (int)o->port_lo, "port_hi", (int)o->port_hi,
 	    "addresses", binds,
 	    "runner", (o->flags & OWNER_RUNNER) != 0,
 	    "bridge", (o->flags & OWNER_BRIDGE) != 0);
+	for (i = 0; i < CEIL_N; i++)
+		(void)json_object_set_new(j, ceilings[i].name,
+		    json_integer((json_int_t)ceiling_owner(o, i)));
+	return j;
+}
+
+static json_t *
+node(const struct policy_view *v)
+{
+	json_t *j = json_pack("{s:I}", "memory_reserve_mib",
+	    (json_int_t)v->memory_reserve_mib);
+	unsigned i;
+
+	for (i = 0; i < CEIL_N; i++)
+		if (ceilings[i].nhi > 0)
+			(void)json_object_set_new(j, ceilings[i].name,
+			    json_integer((json_int_t)v->node[i]));
+	return j;
 }
 
 int
@@ -96,7 +114,7 @@ method_policy(struct serve *s, const json_t *params, struct rep_cl *e)
 	    v->pool_addr >> 16 & 255, v->pool_addr >> 8 & 255,
 	    v->pool_addr & 255, v->pool_prefix);
 	p = json_pack("{s:s,s:s,s:s,s:s,s:s,s:b,s:o,s:{s:I,s:I},s:I,s:o,s:o,"
-		      "s:I,s:o,s:{s:I,s:I,s:I},s:o}",
+		      "s:I,s:I,s:I,s:o,s:o,s:o}",
 	    "instance", v->instance, "interface_prefix", v->ifprefix,
 	    "run_dir", v->run_dir, "state_dir", v->state_dir,
 	    "accel", v->accel != 0 ? "kvm" : "tcg",
@@ -105,10 +123,10 @@ method_policy(struct serve *s, const json_t *params, struct rep_cl *e)
 	    "count", (json_int_t)v->vm_id_count,
 	    "slots", (json_int_t)v->slots, "pool", pool,
 	    "dns", v->dns != 0 ? addr(v->dns) : json_null(),
-	    "flows", (json_int_t)v->flows, "compose", compose(v->compose),
-	    "node", "vms", (json_int_t)v->max_vms,
-	    "cpus", (json_int_t)v->max_cpus,
-	    "memory_mib", (json_int_t)v->max_memory_mib,
-	    "owner", ceilings(&v->owner));
+	    "flows", (json_int_t)v->flows,
+	    "console_bytes", (json_int_t)v->console_bytes,
+	    "log_bytes", (json_int_t)RING_LOG,
+	    "compose", compose(v->compose), "node", node(v),
+	    "owner", owner(&v->owner));
 	return reply(s, json_pack("{s:o}", "policy", p), 0);
 }

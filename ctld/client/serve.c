@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 #include <bsd/string.h>
@@ -126,8 +127,11 @@ reply_error(struct serve *s, const char *name, json_t *params)
 static json_t *
 quota(const struct rep_cl *e)
 {
-	return json_pack("{s:s,s:I}", "resource", e->field, "limit",
-	    (json_int_t)e->limit);
+	json_t *used = e->used != UINT32_MAX ?
+	    json_integer((json_int_t)e->used) : json_null();
+
+	return json_pack("{s:s,s:I,s:o,s:s}", "resource", e->field, "limit",
+	    (json_int_t)e->limit, "used", used, "reason", e->reason);
 }
 
 static json_t *
@@ -429,13 +433,21 @@ farewell(struct serve *s, enum conn_end end)
 void
 serve(struct serve *s)
 {
+	const struct owner_conf *o = &s->policy.owner;
 	enum conn_end end = CONN_MESSAGE;
+	int64_t ms;
 
 	while (!s->end && !s->c.dead) {
 		end = conn_next(&s->c);
 		if (end != CONN_MESSAGE)
 			break;
 		one_message(s);
+		/* calls that are answered here never come to ctld, which
+		 * counts the others of all the owner's connections */
+		ms = bucket_owe(&s->pace, s->uid, o->request_rate,
+		    o->request_rate * BUCKET_SECONDS, now_ms());
+		if (ms > 0)
+			(void)poll(NULL, 0, (int)ms);
 	}
 	if (end != CONN_MESSAGE)
 		farewell(s, end);

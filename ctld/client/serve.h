@@ -10,6 +10,7 @@
 #include <jansson.h>
 #include <stdint.h>
 
+#include "common/bucket.h"
 #include "common/sysconf.h"
 #include "common/wire.h"
 #include "ctld/client/conn.h"
@@ -20,7 +21,8 @@ struct policy_view {
 	char instance[16], ifprefix[8], run_dir[108], state_dir[108];
 	struct sysconf_uids uid;
 	uint32_t vm_id_base, vm_id_count, slots;
-	uint32_t max_vms, max_cpus, max_memory_mib;
+	uint32_t node[CEIL_N];	/* the node's ceilings */
+	uint32_t memory_reserve_mib, console_bytes;
 	uint32_t pool_addr, pool_prefix, dns, flows, compose, accel;
 	uint32_t admin;
 	struct owner_conf owner; /* the caller's own ceilings */
@@ -34,6 +36,7 @@ struct serve {
 	uint32_t uid;		/* the client's, by SO_PEERCRED */
 	uint32_t dns;		/* the guests' resolver, 0: none */
 	struct policy_view policy;
+	struct buckets pace;	/* one is used: its own */
 	uint32_t seq;
 	int more, oneway;	/* of the call at hand */
 	int end;		/* no further call on this connection */

@@ -18,6 +18,7 @@
 
 #include "common/fdutil.h"
 #include "common/log.h"
+#include "common/meminfo.h"
 #include "common/rolefd.h"
 #include "common/sandbox.h"
 #include "common/sysconf.h"
@@ -139,6 +140,20 @@ host(struct sysconf *c, enum accel_mode mode)
 	}
 }
 
+/* What all VMs together may have, unless the operator says another figure. */
+static void
+host_memory(struct sysconf *c)
+{
+	int fd CLEANUP_FD = open("/proc/meminfo", O_RDONLY | O_CLOEXEC);
+	uint32_t mib = fd < 0 ? 0 : meminfo_mib(fd, "MemTotal");
+
+	if (mib > 0)
+		c->max_memory_mib = mib;
+	else
+		log_warn("/proc/meminfo does not tell the host's memory: "
+		    "max_memory is %u MiB", c->max_memory_mib);
+}
+
 /* One record without a body; the descriptor is the answer. */
 static void
 answer(int sock, const struct sysconf *c)
@@ -184,6 +199,7 @@ main(int argc, char *argv[])
 	role_prove(ROLE_CONF);
 	confine();
 	sysconf_default(&c);
+	host_memory(&c);
 	memset(&extra, 0, sizeof(extra));
 	if (conf_read(etc, argv[1], strcmp(argv[2], "1") == 0, 0, &texts,
 		&e) < 0 ||

@@ -19,6 +19,7 @@
 #include "ctld/conf/value.h"
 
 #define LINE_BYTES 1024
+#define KEYS_MAX 128
 
 struct parse {
 	struct sysconf *c;
@@ -28,9 +29,9 @@ struct parse {
 	const char *at;			/* next byte to read */
 	unsigned line;
 	int pass;			/* 1: all but [owner NAME]; 2: those */
-	uint64_t seen;			/* keys of this file */
+	char seen[KEYS_MAX];		/* keys of this file */
 	char owner[64];			/* section that `mine` is about */
-	uint64_t mine;			/* keys of this owner's section */
+	char mine[KEYS_MAX];		/* keys of this owner's section */
 	struct owner_conf *o;
 };
 
@@ -39,7 +40,8 @@ struct key {
 	int (*set)(struct parse *p, const struct key *k, const char *value);
 	size_t off;		/* of the member, in sysconf or owner_conf */
 	uint32_t a, b;		/* range, size or bit; see the setter */
-	const char *want;	/* ends the sentence "write ..." */
+	const char *want;	/* ends the sentence "write ..."; NULL: a
+				   number from a to b */
 };
 
 static void *
@@ -220,8 +222,20 @@ set_binds(struct parse *p, const struct key *k, const char *value)
 #define USERS "up to 64 users that exist, or their numbers, with blanks between"
 #define YESNO "yes or no"
 #define MIB "MiB as a number, or like 512M or 2G"
-#define COUNT "a number from 0 to 1048576"
+#define NOWHERE "\n"		/* no section can be called that */
+#define WANT_N NULL
+#define WANT_MIB MIB
+#define WANT_BYTES "bytes, or like 64K or 2M"
+#define SET_N set_u32
+#define SET_MIB set_mib
+#define SET_BYTES set_bytes
 static const struct key keys[] = {
+#define CEILING(NAME, name, key, unit, lo, hi, def, nlo, nhi, ndef, who, fix) \
+	{ "owner", key, SET_##unit, O(name), lo, hi, WANT_##unit },           \
+	{ nhi > 0 ? "vms" : NOWHERE, "max_" key, SET_##unit, C(max_##name), nlo,   \
+	    nhi, WANT_##unit },
+#include "policy/ceilings.def"
+#undef CEILING
 	{ "daemon", "instance", set_str, C(instance), 16, 0,
 	    "1 to 8 of a-z and 0-9" },
 	{ "daemon", "run_dir", set_str, C(run_dir), 108, 0, PATH },
@@ -247,11 +261,7 @@ static const struct key keys[] = {
 	    "a power of two from 32 to 16777216, at least 2 * slots" },
 	{ "vms", "slots", set_u32, C(slots), 16, 8192,
 	    "a power of two from 16 to 8192" },
-	{ "vms", "max_vms", set_u32, C(max_vms), 1, 4096,
-	    "a number from 1 to half of slots" },
-	{ "vms", "max_cpus", set_u32, C(max_cpus), 1, 1u << 20,
-	    "a number from 1 to 1048576" },
-	{ "vms", "max_memory", set_mib, C(max_memory_mib), 0, 0, MIB },
+	{ "vms", "memory_reserve", set_mib, C(memory_reserve_mib), 0, 0, MIB },
 	{ "vms", "grace", set_msec, C(grace_ms), 0, 0,
 	    "seconds like 2s, or 500ms, at most an hour" },
 	{ "vms", "console", set_bytes, C(console_bytes), 0, 0,
@@ -265,14 +275,6 @@ static const struct key keys[] = {
 	{ "network", "dns", set_dns, 0, 0, 0, "an IPv4 address, or none" },
 	{ "network", "flows", set_u32, C(flows), 16, 1u << 20,
 	    "a number from 16 to 1048576" },
-	{ "owner", "vms", set_u32, O(vms), 0, 8192,
-	    "a number from 0 to slots" },
-	{ "owner", "cpus", set_u32, O(cpus), 0, 1u << 20, COUNT },
-	{ "owner", "memory", set_mib, O(memory_mib), 0, 0, MIB },
-	{ "owner", "ports", set_u32, O(ports), 0, 65535,
-	    "a number from 0 to 65535" },
-	{ "owner", "connections", set_u32, O(connections), 1, 1024,
-	    "a number from 1 to 1024" },
 	{ "owner", "port_range", set_port_range, 0, 0, 0,
 	    "LOW-HIGH, from 1 to 65535" },
 	{ "owner", "bind", set_binds, 0, 0, 0,
@@ -293,7 +295,7 @@ static const struct key keys[] = {
 	    COMPOSE_SHUTDOWN, 0, YESNO },
 };
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))
-_Static_assert(NKEYS <= 64, "`seen` has a bit for each key");
+_Static_assert(NKEYS <= KEYS_MAX, "`seen` has a place for each key");
 
 static int
 complain(struct parse *p, const char *what, const char *value,
@@ -313,7 +315,7 @@ begin_owner(struct parse *p, const char *name)
 	uint32_t uid, i;
 
 	if (strcmp(p->owner, name) != 0)
-		p->mine = 0;
+		memset(p->mine, 0, sizeof(p->mine));
 	(void)strlcpy(p->owner, name, sizeof(p->owner));
 	if (strcmp(name, "default") == 0) {
 		p->o = &c->fallback;
@@ -340,19 +342,21 @@ begin_owner(struct parse *p, const char *name)
 static int
 apply(struct parse *p, const struct key *k, const char *value)
 {
-	uint64_t bit = 1ull << (k - keys);
-	uint64_t *seen = strcmp(k->section, "owner") == 0 ? &p->mine :
-							   &p->seen;
+	char *seen = strcmp(k->section, "owner") == 0 ? p->mine : p->seen;
 	char what[64], remedy[112];
 
 	(void)snprintf(what, sizeof(what), "[%s] %s =", k->section, k->name);
-	if ((*seen & bit) != 0)
+	if (seen[k - keys])
 		return complain(p, what, value,
 		    "given twice in this file; remove one");
-	*seen |= bit;
+	seen[k - keys] = 1;
 	if (k->set(p, k, value) == 0)
 		return 0;
-	(void)snprintf(remedy, sizeof(remedy), "write %s", k->want);
+	if (k->want != NULL)
+		(void)snprintf(remedy, sizeof(remedy), "write %s", k->want);
+	else
+		(void)snprintf(remedy, sizeof(remedy),
+		    "write a number from %u to %u", k->a, k->b);
 	return complain(p, what, value, remedy);
 }
 
@@ -427,7 +431,8 @@ parse_text(struct parse *p, const struct conf_text *f)
 	p->file = f;
 	p->at = f->text;
 	p->line = 0;
-	p->seen = p->mine = 0;
+	memset(p->seen, 0, sizeof(p->seen));
+	memset(p->mine, 0, sizeof(p->mine));
 	p->owner[0] = '\0';
 	r = ini_parse_stream(next_line, p, on_key, p);
 	if (p->e->code != 0)

@@ -3,7 +3,8 @@
  * Runs in vmsup. Moves what a guest printed (stdout of the VMM) and what the
  * VMM said (its stderr) into rings of fixed size, and to whoever is attached;
  * what those typed goes to the guest. Any bytes, any amount: one bounded read
- * a turn, so a flood delays nobody else, and nothing ever waits for a reader.
+ * a turn, at a pace, so a flood delays nobody else, and nothing ever waits for
+ * a reader.
  */
 #include <errno.h>
 #include <poll.h>
@@ -17,14 +18,38 @@
 /* What Linux says first when it panics; see event_shutdown() in qmp.c. */
 #define PANIC_TEXT "Kernel panic - not syncing"
 
+#define SECOND_MS 1000
+#define SECOND_US 1000000
+
+int64_t
+console_until(const struct sup *s, int64_t now)
+{
+	int64_t ms = (s->paid_us + 999) / 1000 - SECOND_MS;
+
+	return ms > now ? ms : 0;
+}
+
+/* Whoever prints pays for our time, and that of whoever is attached. */
+static void
+pay(struct sup *s, size_t n)
+{
+	int64_t now = now_ms() * 1000;
+
+	if (s->paid_us < now)
+		s->paid_us = now;
+	s->paid_us += (int64_t)n * SECOND_US / s->rate;
+}
+
 /* One read into buf; closes the pipe at its end. Bytes, or 0. */
 static size_t
 take(struct sup *s, int *fd)
 {
 	ssize_t k = read(*fd, s->buf, sizeof(s->buf));
 
-	if (k > 0)
+	if (k > 0) {
+		pay(s, (size_t)k);
 		return (size_t)k;
+	}
 	if (k == 0 || (errno != EINTR && errno != EAGAIN))
 		fd_close(fd);
 	return 0;
@@ -129,6 +154,7 @@ console_start(struct sup *s)
 
 	for (i = 0; i < CONSOLES_MAX; i++)
 		s->attached[i] = -1;
+	s->rate = SUP_CONSOLE_RATE;
 	watch_set(&s->panic_watch, PANIC_TEXT);
 	watch_set(&s->ready_watch, "");
 }

@@ -47,12 +47,13 @@ sup_end(struct sup *s, enum sup_end end)
 static void
 want(const struct sup *s, struct pollfd p[ON_N])
 {
+	int late = console_until(s, now_ms()) != 0;
 	unsigned i;
 
 	p[ON_LISTEN].fd = s->accept_at != 0 ? -1 : s->listen;
 	p[ON_CONN].fd = s->conn;
-	p[ON_OUT].fd = s->out;
-	p[ON_LOG].fd = s->log_out;
+	p[ON_OUT].fd = late ? -1 : s->out;
+	p[ON_LOG].fd = late ? -1 : s->log_out;
 	p[ON_CTL].fd = s->ctl;
 	p[ON_VMM].fd = s->vmm;
 	p[ON_CHLD].fd = s->chld;

@@ -54,7 +54,8 @@ _Static_assert(sizeof(struct suprep_shutdown) == sizeof(struct rep_hdr) &&
     sizeof(struct suprep_console) == sizeof(struct rep_hdr) &&
     sizeof(struct suprep_channels) == sizeof(struct rep_hdr) &&
     sizeof(struct suprep_connect) == sizeof(struct rep_hdr) &&
-    sizeof(struct suprep_ready_port) == sizeof(struct rep_hdr),
+    sizeof(struct suprep_ready_port) == sizeof(struct rep_hdr) &&
+    sizeof(struct suprep_pace) == sizeof(struct rep_hdr),
     "plain answers");
 
 static void
@@ -275,6 +276,19 @@ do_ready_port(struct sup *s)
 	return 0;
 }
 
+static int
+do_pace(struct sup *s)
+{
+	struct supreq_pace q;
+
+	memcpy(&q, s->msg.body, sizeof(q));
+	if (q.zero != 0 || q.rate == 0)
+		return -1;
+	answer_code(s, &s->msg.h, 0);
+	s->rate = q.rate;
+	return 0;
+}
+
 /* -1: malformed. */
 static int
 dispatch(struct sup *s)
@@ -286,7 +300,8 @@ dispatch(struct sup *s)
 		[SUPOP_READY] = do_ready, [SUPOP_RINGS] = do_rings,
 		[SUPOP_CONSOLE] = do_console, [SUPOP_CHANNELS] = do_channels,
 		[SUPOP_CONNECT] = do_connect,
-		[SUPOP_READY_PORT] = do_ready_port };
+		[SUPOP_READY_PORT] = do_ready_port,
+		[SUPOP_PACE] = do_pace };
 	const struct wire_row *row = supop_row(s->msg.h.type);
 
 	if (row == NULL || handlers[row->type] == NULL ||
@@ -353,11 +368,14 @@ serve_expire(struct sup *s, int64_t now)
 int
 serve_timeout(const struct sup *s, int64_t now)
 {
-	int64_t first = s->accept_at, until = channel_until(s);
+	const int64_t at[] = { s->accept_at, channel_until(s),
+		console_until(s, now) };
+	int64_t first = 0;
 	unsigned i;
 
-	if (until != 0 && (first == 0 || until < first))
-		first = until;
+	for (i = 0; i < sizeof(at) / sizeof(at[0]); i++)
+		if (at[i] != 0 && (first == 0 || at[i] < first))
+			first = at[i];
 	for (i = 0; i < SUP_ASKS_MAX; i++)
 		if (s->asks[i].id != 0 &&
 		    (first == 0 || s->asks[i].until < first))

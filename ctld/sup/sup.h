@@ -75,6 +75,8 @@ struct sup {
 	uint32_t last_id;	/* of commands to the VMM */
 	struct sup_ask asks[SUP_ASKS_MAX];
 
+	uint32_t rate;		/* bytes a second of console and log */
+	int64_t paid_us;	/* what was read is paid for until then */
 	struct ring console, log;
 	struct watch ready_watch, panic_watch;
 	int attached[CONSOLES_MAX];	/* streams, or -1 */
@@ -105,6 +107,8 @@ void console_start(struct sup *s);
 /* s->out, s->log_out is readable, or ended: one read. Bytes, or 0. */
 size_t console_input(struct sup *s);
 size_t console_log(struct sup *s);
+/* When output is read again, ms; 0: now. A second's worth is read at once. */
+int64_t console_until(const struct sup *s, int64_t now);
 /* fd hears the guest's output from now on, and what it sends is the guest's
  * input: taken if the answer is 0, else an errno. A reader that stalls loses
  * bytes; it delays neither the guest nor the ring. */

@@ -52,6 +52,7 @@ configure(struct sysconf *c)
 	c->max_vms = 32;
 	c->vm_id_count = 16384;
 	c->fallback.vms = 3;
+	c->fallback.start_rate = 1000; /* one test is about that */
 	c->debug = 0;
 	ATF_REQUIRE_EQ_MSG(0, sysconf_check(c, &e), "%s", e.msg);
 }

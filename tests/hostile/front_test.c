@@ -76,7 +76,8 @@ AS_ROOT(owner_is_the_kernels_word)
 AS_ROOT(sockets_that_are_no_client)
 {
 	struct bench *b = bench_new(bench_program(tc));
-	struct req_reserve req = { 1, 64, 0, UINT32_MAX };
+	struct req_reserve req = { .cpus = 1, .memory_mib = 64,
+		.owner = UINT32_MAX };
 	int sv[2], seq[2], fds[6], null, i;
 	struct rep_reserve r;
 	uint32_t uid, gid;

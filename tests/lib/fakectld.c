@@ -18,6 +18,7 @@
 #include "config.h"
 #include "common/fdutil.h"
 #include "common/ring.h"
+#include "common/sysconf.h"
 #include "common/rolefd.h"
 #include "common/sandbox.h"
 #include "ctld/client/listener.h"
@@ -83,6 +84,9 @@ canned_error(const char *name, struct rep_cl *r)
 		r->limit = 20;
 		(void)strlcpy(r->field, "vms", sizeof(r->field));
 		(void)strlcpy(r->reason, "canned", sizeof(r->reason));
+		if (r->error == CLE_QUOTA)
+			ceiling_text(r->reason, sizeof(r->reason), CEIL_VMS, 0,
+			    20, 20, 1);
 		return 1;
 	}
 	return 0;
@@ -427,6 +431,7 @@ configure(struct sysconf *c, uint32_t uid)
 	c->group = 61010;
 	c->nmembers = 1;
 	c->members[0] = uid;
+	c->fallback.connect_rate = 1000; /* what it refuses is not at stake */
 }
 
 pid_t

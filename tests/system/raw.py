@@ -164,8 +164,11 @@ def connections(more, limit):
     for s in held:
         must("parameters" in receive(s), "a connection below the ceiling")
     m = receive(connect())
+    reason = m["parameters"].pop("reason")
     must(m == {"error": VM + "QuotaExceeded", "parameters": {
-        "resource": "connections", "limit": int(limit)}}, repr(m))
+        "resource": "connections", "limit": int(limit),
+        "used": int(limit)}}, repr(m))
+    must("close one" in reason and limit + " in use" in reason, reason)
     print("full", flush=True)
     sys.stdin.readline()
 

@@ -117,7 +117,7 @@ ATF_TC_BODY(admission, tc)
 {
 	static struct sysconf conf;
 	static struct conns t;
-	uint32_t limit = 0, i;
+	uint32_t limit = 0, used = 0, i;
 
 	(void)tc;
 	sysconf_default(&conf);
@@ -126,25 +126,58 @@ ATF_TC_BODY(admission, tc)
 		conf.members[i] = 1000 + i;
 	conf.nadmins = 1;
 	conf.admins[0] = 1019;
-	ATF_CHECK_EQ(ADMIT_DENIED, admit(&t, &conf, 999, &limit));
-	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1000, &limit));
-	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 0, &limit));
+	ATF_CHECK_EQ(ADMIT_DENIED, admit(&t, &conf, 999, 1, &limit, &used));
+	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1000, 1, &limit, &used));
+	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 0, 1, &limit, &used));
 	for (i = 0; i < 32; i++)
 		conns_add(&t, (pid_t)(100 + i), 1000);
-	ATF_CHECK_EQ(ADMIT_OWNER, admit(&t, &conf, 1000, &limit));
+	ATF_CHECK_EQ(ADMIT_OWNER, admit(&t, &conf, 1000, 1, &limit, &used));
 	ATF_CHECK_EQ(32, limit);
-	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1001, &limit));
+	ATF_CHECK_EQ(32, used);
+	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1001, 1, &limit, &used));
 	conns_remove(&t, 100);
 	conns_remove(&t, 100);
-	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1000, &limit));
+	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1000, 1, &limit, &used));
 	for (i = t.n; i < CONNS_MAX - CONNS_KEPT; i++)
 		conns_add(&t, (pid_t)(1000 + i), 2000 + i);
-	ATF_CHECK_EQ(ADMIT_FULL, admit(&t, &conf, 1001, &limit));
-	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1019, &limit));
-	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 0, &limit));
+	ATF_CHECK_EQ(ADMIT_FULL, admit(&t, &conf, 1001, 1, &limit, &used));
+	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1019, 1, &limit, &used));
+	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 0, 1, &limit, &used));
 	for (i = t.n; i < CONNS_MAX; i++)
 		conns_add(&t, (pid_t)(1000 + i), 2000 + i);
-	ATF_CHECK_EQ(ADMIT_FULL, admit(&t, &conf, 0, &limit));
+	ATF_CHECK_EQ(ADMIT_FULL, admit(&t, &conf, 0, 1, &limit, &used));
+	ATF_CHECK_EQ(CONNS_MAX, limit);
+}
+
+/* One that comes and goes as fast as it can: its own rate, nobody else's. */
+ATF_TC_WITHOUT_HEAD(admission_pace);
+ATF_TC_BODY(admission_pace, tc)
+{
+	static struct sysconf conf;
+	static struct conns t;
+	uint32_t limit = 0, used = 0, i, n;
+
+	(void)tc;
+	sysconf_default(&conf);
+	conf.nmembers = 2;
+	conf.members[0] = 1000;
+	conf.members[1] = 1001;
+	conf.fallback.connect_rate = 10;
+	for (i = n = 0; i < 1000; i++)
+		n += admit(&t, &conf, 1000, 1, &limit, &used) == ADMIT_OK;
+	ATF_CHECK_EQ(10 * BUCKET_SECONDS, n);
+	ATF_CHECK_EQ(ADMIT_PACE, admit(&t, &conf, 1000, 1, &limit, &used));
+	ATF_CHECK_EQ(10, limit);
+	ATF_CHECK_EQ(UINT32_MAX, used);
+	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1001, 1, &limit, &used));
+	ATF_CHECK_EQ(ADMIT_OK, admit(&t, &conf, 1000, 101, &limit, &used));
+	ATF_CHECK_EQ(ADMIT_PACE, admit(&t, &conf, 1000, 102, &limit, &used));
+	/* control: without a ceiling that matters all of them come in */
+	conf.fallback.connect_rate = 1000;
+	for (i = n = 0; i < 1000; i++)
+		n += admit(&t, &conf, 1000, 100000, &limit, &used) ==
+		    ADMIT_OK;
+	ATF_CHECK_EQ(1000, n);
 }
 
 ATF_TC_WITHOUT_HEAD(shapes);
@@ -266,6 +299,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, framing_too_long);
 	ATF_TP_ADD_TC(tp, framing_fds);
 	ATF_TP_ADD_TC(tp, admission);
+	ATF_TP_ADD_TC(tp, admission_pace);
 	ATF_TP_ADD_TC(tp, shapes);
 	ATF_TP_ADD_TC(tp, log_lines);
 	ATF_TP_ADD_TC(tp, base64_text);

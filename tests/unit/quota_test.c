@@ -58,19 +58,35 @@ use(struct front *f, unsigned slot, uint32_t owner, uint32_t cpus,
 		.state = ST_RUNNING };
 }
 
-/* The step that refuses, or 0. */
+/* The step that refuses, or 0; code: EDQUOT or ENOSPC. */
+static unsigned
+refused(const struct front *f, uint32_t owner, const struct req_reserve *r,
+    int code)
+{
+	struct rep_hdr no = { 0 };
+
+	if (quota_check(f, owner, r, &no) == 0)
+		return 0;
+	ATF_CHECK_EQ(code, no.code);
+	return no.step;
+}
+
 static unsigned
 ask(const struct front *f, uint32_t owner, uint32_t cpus, uint32_t mem,
     uint32_t ports)
 {
 	struct req_reserve r = { .cpus = cpus, .memory_mib = mem,
 		.nports = ports };
-	struct rep_hdr no = { 0 };
 
-	if (quota_check(f, owner, &r, &no) == 0)
-		return 0;
-	ATF_CHECK_EQ(EDQUOT, no.code);
-	return no.step;
+	return refused(f, owner, &r, EDQUOT);
+}
+
+static unsigned
+ask_node(const struct front *f, uint32_t owner, uint32_t cpus, uint32_t mem)
+{
+	struct req_reserve r = { .cpus = cpus, .memory_mib = mem };
+
+	return refused(f, owner, &r, ENOSPC);
 }
 
 ATF_TC_WITHOUT_HEAD(owner);
@@ -105,12 +121,91 @@ ATF_TC_BODY(node, tc)
 	(void)tc;
 	use(f, 0, ALICE, 3, 800, 0);
 	ATF_CHECK_EQ(0, ask(f, BOB, 3, 700, 0));
-	ATF_CHECK_EQ(STEP_QUOTA_CPUS, ask(f, BOB, 4, 1, 0));
-	ATF_CHECK_EQ(STEP_QUOTA_MEM, ask(f, BOB, 1, 701, 0));
+	ATF_CHECK_EQ(STEP_QUOTA_CPUS, ask_node(f, BOB, 4, 1));
+	ATF_CHECK_EQ(STEP_QUOTA_MEM, ask_node(f, BOB, 1, 701));
 	use(f, 1, BOB, 1, 1, 0);
 	use(f, 2, BOB, 1, 1, 0);
 	use(f, 3, BOB, 0, 1, 0);
-	ATF_CHECK_EQ(STEP_QUOTA_VMS, ask(f, BOB, 1, 1, 0));
+	ATF_CHECK_EQ(STEP_QUOTA_VMS, ask_node(f, BOB, 1, 1));
+}
+
+/* Entries of allow lists and flows, of RESERVE and of NET_SET. */
+ATF_TC_WITHOUT_HEAD(lists);
+ATF_TC_BODY(lists, tc)
+{
+	struct front *f = front();
+	struct req_reserve r = { .cpus = 1, .memory_mib = 1, .nallow = 5 };
+	struct req_net_up up = { .nports = 1, .nallow = 3 };
+	struct rep_hdr no = { 0 };
+
+	(void)tc;
+	f->conf.fallback.entries = 5;
+	f->conf.fallback.vms = 10;
+	f->conf.max_vms = 10;
+	f->conf.flows = 100;
+	f->conf.fallback.flows = 300;
+	ATF_CHECK_EQ(0, refused(f, ALICE, &r, EDQUOT));
+	use(f, 0, ALICE, 1, 1, 1);
+	f->slots[0].rec.nallow = 2;
+	ATF_CHECK_EQ(STEP_QUOTA_ENTRIES, refused(f, ALICE, &r, EDQUOT));
+	ATF_CHECK_EQ(0, refused(f, BOB, &r, EDQUOT));
+	r.nallow = 3;
+	ATF_CHECK_EQ(0, refused(f, ALICE, &r, EDQUOT));
+	use(f, 1, ALICE, 1, 1, 1);
+	f->slots[1].rec.nallow = 2;
+	/* one entry more of the second one's, and then one too many */
+	ATF_CHECK_EQ(0, quota_lists(f, &f->slots[1], &up, &no));
+	up.nallow = 4;
+	ATF_CHECK_EQ(-1, quota_lists(f, &f->slots[1], &up, &no));
+	ATF_CHECK_EQ(STEP_QUOTA_ENTRIES, no.step);
+	up.nallow = 0;
+	up.nports = 2;
+	ATF_CHECK_EQ(0, quota_lists(f, &f->slots[1], &up, &no));
+	up.nports = 3;
+	ATF_CHECK_EQ(-1, quota_lists(f, &f->slots[1], &up, &no));
+	ATF_CHECK_EQ(STEP_QUOTA_PORTS, no.step);
+	/* a list that does not grow passes, whatever the ceiling is by now */
+	f->conf.fallback.entries = f->conf.fallback.ports = 0;
+	f->conf.fallback.vms = 1;
+	up.nports = 1;
+	up.nallow = 2;
+	ATF_CHECK_EQ(0, quota_lists(f, &f->slots[1], &up, &no));
+	/* three times a hundred flows, not four */
+	f->conf.fallback.vms = 10;
+	r.nallow = 0;
+	ATF_CHECK_EQ(0, refused(f, ALICE, &r, EDQUOT));
+	use(f, 2, ALICE, 0, 0, 0);
+	ATF_CHECK_EQ(STEP_QUOTA_FLOWS, refused(f, ALICE, &r, EDQUOT));
+	f->conf.max_flows = 350;
+	ATF_CHECK_EQ(STEP_QUOTA_FLOWS, refused(f, BOB, &r, ENOSPC));
+}
+
+/* The host's memory: what runs has touched its own, what starts has not. */
+ATF_TC_WITHOUT_HEAD(host);
+ATF_TC_BODY(host, tc)
+{
+	struct front *f = front();
+	struct rep_reserve rep = { .need_mib = 0 };
+
+	(void)tc;
+	f->conf.memory_reserve_mib = 200;
+	ATF_CHECK_EQ(0, quota_host(f, 1000, 1200 + VMM_MIB, &rep));
+	ATF_CHECK_EQ(-1, quota_host(f, 1000, 1199 + VMM_MIB, &rep));
+	ATF_CHECK_EQ(ENOMEM, rep.r.code);
+	ATF_CHECK_EQ(STEP_HOST_MEM, rep.r.step);
+	ATF_CHECK_EQ(1200 + VMM_MIB, rep.need_mib);
+	ATF_CHECK_EQ(1199 + VMM_MIB, rep.available_mib);
+	use(f, 0, ALICE, 1, 500, 0);
+	ATF_CHECK_EQ(0, quota_host(f, 1000, 1200 + VMM_MIB, &rep));
+	f->slots[0].rec.state = ST_LIMITED;
+	ATF_CHECK_EQ(-1, quota_host(f, 1000, 1699 + 2 * VMM_MIB, &rep));
+	ATF_CHECK_EQ(0, quota_host(f, 1000, 1700 + 2 * VMM_MIB, &rep));
+	/* a kernel that does not tell, and numbers that would wrap */
+	ATF_CHECK_EQ(0, quota_host(f, 1000, 0, &rep));
+	use(f, 1, ALICE, 1, UINT32_MAX, 0);
+	f->slots[1].rec.state = ST_FREE;
+	ATF_CHECK_EQ(-1, quota_host(f, UINT32_MAX, UINT32_MAX, &rep));
+	ATF_CHECK_EQ(UINT32_MAX, rep.need_mib);
 }
 
 ATF_TC_WITHOUT_HEAD(overflow);
@@ -165,6 +260,8 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, owner);
 	ATF_TP_ADD_TC(tp, node);
+	ATF_TP_ADD_TC(tp, lists);
+	ATF_TP_ADD_TC(tp, host);
 	ATF_TP_ADD_TC(tp, overflow);
 	ATF_TP_ADD_TC(tp, claims);
 	return atf_no_error();

@@ -5,6 +5,7 @@
  */
 #include <atf-c.h>
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 #include <bsd/string.h>
 #include <sys/mman.h>
@@ -77,7 +78,7 @@ ATF_TC_BODY(defaults, tc)
 	ATF_CHECK(sysconf_check(&c, &e) < 0); /* no ids yet */
 	fresh();
 	BAD(magic, 1, "");
-	BAD(version, 2, "");
+	BAD(version, SYSCONF_VERSION + 1, "");
 	BAD(zero[0], 1, "");
 	BAD(zero[15], 1, "");
 }
@@ -156,6 +157,35 @@ ATF_TC_BODY(slots, tc)
 	BAD(vm_id_base, 0x70000001u, "vm_id_base");
 	BAD(vm_id_base, 0x80000000u, "vm_id_base");
 	BAD(vm_id_base, UINT32_MAX, "vm_id_base");
+}
+
+/* Each row of the table: its default is taken, one beyond its ends is not. */
+ATF_TC_WITHOUT_HEAD(every_ceiling);
+ATF_TC_BODY(every_ceiling, tc)
+{
+	const struct ceiling_row *r;
+	char field[32];
+	uint32_t v;
+
+	(void)tc;
+	fresh();
+	for (r = ceilings; r < ceilings + CEIL_N; r++) {
+		ATF_CHECK_EQ(r->def,
+		    ceiling_owner(&c.fallback, (enum ceiling)(r - ceilings)));
+		ATF_CHECK_EQ(r->ndef,
+		    ceiling_node(&c, (enum ceiling)(r - ceilings)));
+		(void)snprintf(field, sizeof(field), "owner.%s", r->key);
+		v = r->hi + 1;
+		memcpy((char *)&c.fallback + r->off_owner, &v, sizeof(v));
+		refused(field);
+		v = r->lo - 1;
+		memcpy((char *)&c.fallback + r->off_owner, &v, sizeof(v));
+		refused(field);
+		(void)snprintf(field, sizeof(field), "max_%s", r->name);
+		v = r->nhi + 1;
+		memcpy((char *)&c + r->off_node, &v, sizeof(v));
+		refused(field);
+	}
 }
 
 ATF_TC_WITHOUT_HEAD(ids);
@@ -332,6 +362,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, defaults);
 	ATF_TP_ADD_TC(tp, text);
 	ATF_TP_ADD_TC(tp, slots);
+	ATF_TP_ADD_TC(tp, every_ceiling);
 	ATF_TP_ADD_TC(tp, ids);
 	ATF_TP_ADD_TC(tp, members);
 	ATF_TP_ADD_TC(tp, network);
