@@ -53,6 +53,7 @@ sysconf_default(struct sysconf *c)
 	c->pool_addr = 0x0ac80000u; /* 10.200.0.0 */
 	c->pool_prefix = 16;
 	c->flows = 4096;
+	c->flow_rate = 1000;
 	c->compose = COMPOSE_ALL;
 	c->grace_ms = 2000;
 	c->console_bytes = 65536;
@@ -300,6 +301,8 @@ check_network(const struct sysconf *c, struct err *e)
 		return err_field(e, "dns", EINVAL,
 		    "dns 0x%08x is no unicast address that a guest can reach",
 		    c->dns);
+	if (range(e, "flow_rate", c->flow_rate, 1, FLOWS_MAX) < 0)
+		return -1;
 	return range(e, "flows", c->flows, 16, FLOWS_MAX);
 }
 

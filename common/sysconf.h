@@ -75,6 +75,7 @@ struct sysconf {
 	uint32_t pool_addr, pool_prefix; /* /31s for VMs are cut from it */
 	uint32_t dns;		/* the guests' resolver; 0: none */
 	uint32_t flows;		/* most conntrack flows of a VM */
+	uint32_t flow_rate;	/* most new ones a second */
 	uint32_t compose;	/* COMPOSE_ bits that are on */
 	uint32_t accel;		/* 0 TCG, 1 KVM: whether guests run on it */
 	uint32_t tsc_khz;	/* for tsc_early_khz= under TCG */
@@ -84,7 +85,7 @@ struct sysconf {
 	uint32_t nowners;
 	struct owner_conf fallback;	/* of every owner not listed */
 	struct owner_conf owners[CONF_OWNERS_MAX];
-	uint32_t zero[16];
+	uint32_t zero[15];
 };
 
 /* The rows of policy/ceilings.def, by number. */

@@ -23,7 +23,7 @@
 #include "privd/net/hostrules.h"
 #include "privd/net/readback.h"
 
-#define BATCH_SIZE (256u << 10)
+#define BATCH_SIZE (1u << 20)
 #define RETRIES 5
 
 /* As hostelems.c lays keys out: every field in whole 32 bits. */
@@ -262,8 +262,6 @@ rules_of(struct world *w, const struct net *n, const struct ledger *l,
 	}
 	nft_begin(&t, &s, n->buf, n->buf_size);
 	vmrules(&t, &in);
-	if (rq.mode != NET_NONE)
-		vmguard(&t, &in);
 	if (readback(&s, &t, 1, &e) < 0)
 		v_problem(w, "I3", "restart that VM (postern restart): its "
 		    "rules are put in anew, for the addresses that this host "

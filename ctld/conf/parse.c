@@ -275,6 +275,8 @@ static const struct key keys[] = {
 	{ "network", "dns", set_dns, 0, 0, 0, "an IPv4 address, or none" },
 	{ "network", "flows", set_u32, C(flows), 16, 1u << 20,
 	    "a number from 16 to 1048576" },
+	{ "network", "flow_rate", set_u32, C(flow_rate), 1, 1u << 20,
+	    "a number from 1 to 1048576" },
 	{ "owner", "port_range", set_port_range, 0, 0, 0,
 	    "LOW-HIGH, from 1 to 65535" },
 	{ "owner", "bind", set_binds, 0, 0, 0,

@@ -4,9 +4,8 @@
  * were checked by ports.c.
  */
 #include <arpa/inet.h>
+#include <stdio.h>
 #include <string.h>
-#include <linux/netfilter/nfnetlink.h>
-
 #include "privd/net/hostrules.h"
 
 /* keys and data as nf_tables lays them out: every field in whole 32 bits */
@@ -43,11 +42,11 @@ port_elem(const struct held_port *p, uint32_t vm_addr, struct pubaddr_key *k,
 	if (p->addr == INADDR_ANY) {
 		*key = &k->k;
 		*klen = sizeof(k->k);
-		return "pub";
+		return host_rules.sets[HOST_SET_PUB].name;
 	}
 	*key = k;
 	*klen = sizeof(*k);
-	return "pubaddr";
+	return host_rules.sets[HOST_SET_PUBADDR].name;
 }
 
 void
@@ -55,22 +54,27 @@ hostelem(struct nft *t, const struct sysconf *c, uint32_t slot,
     const struct held_port *ports, unsigned i, int del)
 {
 	uint32_t addr = slot_addr_vm(c, slot);
+	char note[NFT_NOTE_MAX];
+	struct elem e = { .note = note };
 	struct pubaddr_key k;
 	struct pub_data d;
 	struct vm_key v;
-	const char *map;
-	const void *key;
-	size_t klen;
+	const char *set;
 
+	(void)snprintf(note, sizeof(note), "%s vm %u", c->instance, slot);
 	if (i == 0) {
 		memset(&v, 0, sizeof(v));
 		slot_ifname(c, slot, v.ifname);
 		v.addr = htonl(addr);
-		nft_elem(t, "vm", del, &v, sizeof(v), NULL, 0);
-		return;
+		e.key = &v;
+		e.klen = sizeof(v);
+		set = host_rules.sets[HOST_SET_VM].name;
+	} else {
+		set = port_elem(&ports[i - 1], addr, &k, &e.key, &e.klen, &d);
+		e.data = &d;
+		e.dlen = sizeof(d);
 	}
-	map = port_elem(&ports[i - 1], addr, &k, &key, &klen, &d);
-	nft_elem(t, map, del, key, klen, &d, sizeof(d));
+	nft_elem(t, set, &e, del);
 }
 
 struct sought {
@@ -88,8 +92,7 @@ compare(const struct nlmsghdr *h, void *arg)
 	size_t left;
 	unsigned i;
 
-	if (h->nlmsg_type !=
-	    (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWSETELEM))
+	if (h->nlmsg_type != NFT_TYPE(NFT_MSG_NEWSETELEM))
 		return 0;
 	a = nlm_attrs(h, sizeof(struct nfgenmsg), &left);
 	for (i = 0; i < sizeof(path) / sizeof(path[0]); i++) {

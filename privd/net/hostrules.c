@@ -1,306 +1,190 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs in privd-net; writes into memory only. Distrusts what comes out of a
- * VM's veth (even with the rules inside its namespace gone) and what comes
- * from the host's other links towards the pool or towards loopback. Invariant:
- * nothing enters or leaves by our interfaces but declared flows; packets that
- * are not ours are left to others, unless forwarding was off before us.
+ * Runs in privd-net; data, and writing into memory. Distrusts what comes out
+ * of a VM's veth (even with the rules inside its namespace gone) and what
+ * comes from the host's other links towards the pool or towards loopback
+ * (CVE-2020-8558). Invariant: nothing enters or leaves by our interfaces but
+ * declared flows; packets that are not ours are left to others, unless
+ * forwarding was off before us.
  */
 #include <arpa/inet.h>
-#include <bsd/string.h>
 #include <netinet/in.h>
 #include <string.h>
 #include <linux/netfilter/nf_conntrack_common.h>
 #include <linux/netfilter/nf_conntrack_tuple_common.h>
+#include <linux/rtnetlink.h>
 
 #include "privd/net/hostrules.h"
 
-#define INVALID 1u	/* ct state bits as nf_tables sees them */
-#define ESTABLISHED (1u << (IP_CT_ESTABLISHED + 1))
-#define RELATED (1u << (IP_CT_RELATED + 1))
-#define NEW (1u << (IP_CT_NEW + 1))
+#define CT_BIT(state) (1u << ((state) + 1))	/* as nf_tables sees it */
 #define ICMP_UNREACHABLE 3
 #define PORT_DNS 53
 #define LOOPBACK_NET 0x7f000000u
 #define LOOPBACK_BITS 8
 #define PORTS_MAX_NODE 131072u
 
-static void
-from_vm(struct nft *t, const struct sysconf *c, uint32_t op)
-{
-	nft_ifprefix(t, NFT_META_IIFNAME, op, c->ifprefix);
-}
+enum { FORWARD6, INPUT6, OUTPUT6, PRE, PRE_NAT, OUT_NAT, PUBS, POST_NAT,
+	FORWARD, INPUT, OUTPUT, CHAINS };
 
-static void
-to_vm(struct nft *t, const struct sysconf *c, uint32_t op)
-{
-	nft_ifprefix(t, NFT_META_OIFNAME, op, c->ifprefix);
-}
+enum { WITH_DNS = 1, ROUTED = 2, NOT_ROUTED = 4 };
 
-static void
-dnatted(struct nft *t)
-{
-	nft_ct_any(t, NFT_CT_STATUS, IPS_DST_NAT);
-}
+enum { V_VMS, V_LO, V_LOOPBACK, V_POOL, V_LOCAL, V_INVALID, V_NEW,
+	V_ESTABLISHED, V_RELATED, V_GOING, V_DNATTED, V_ORIGINAL, V_REPLY,
+	V_TCP, V_UDP, V_ICMP, V_UNREACHABLE, V_DNS, V_PORT_DNS, V_FLOWS,
+	VALUES };
 
-static void
-not_lo(struct nft *t)
-{
-	nft_ifname(t, NFT_META_IIFNAME, NFT_CMP_NEQ, "lo");
-}
+#define CHAIN(c, fam, nm, ty, h, p) [c] = { nm, NULL, NFPROTO_IP##fam, 0, \
+	ty, h, p, NF_ACCEPT, NULL }
 
-static void
-sets(struct nft *t, const struct sysconf *c)
-{
-	const struct nft_set all[] = {
-		{ "vm", NFT_SET_CONCAT, c->slots, { NFT_IFNAME, NFT_IPADDR },
-		    { 0 } },
-		{ "pub", NFT_SET_CONCAT | NFT_SET_MAP, PORTS_MAX_NODE,
-		    { NFT_PROTO, NFT_SERVICE }, { NFT_IPADDR, NFT_SERVICE } },
-		{ "pubaddr", NFT_SET_CONCAT | NFT_SET_MAP, PORTS_MAX_NODE,
-		    { NFT_IPADDR, NFT_PROTO, NFT_SERVICE },
-		    { NFT_IPADDR, NFT_SERVICE } },
-		{ "flows", NFT_SET_EVAL, c->slots, { NFT_IPADDR }, { 0 } },
-	};
-	unsigned i;
+static const struct chain chains[CHAINS] = {
+	CHAIN(FORWARD6, V6, "forward", "filter", NF_INET_FORWARD, -1),
+	CHAIN(INPUT6, V6, "input", "filter", NF_INET_LOCAL_IN, -1),
+	CHAIN(OUTPUT6, V6, "output", "filter", NF_INET_LOCAL_OUT, -1),
+	CHAIN(PRE, V4, "pre", "filter", NF_INET_PRE_ROUTING, -300),
+	CHAIN(PRE_NAT, V4, "pre_nat", "nat", NF_INET_PRE_ROUTING, -101),
+	CHAIN(OUT_NAT, V4, "out_nat", "nat", NF_INET_LOCAL_OUT, -101),
+	CHAIN(PUBS, V4, "pubs", NULL, 0, 0),
+	CHAIN(POST_NAT, V4, "post_nat", "nat", NF_INET_POST_ROUTING, 99),
+	CHAIN(FORWARD, V4, "forward", "filter", NF_INET_FORWARD, -1),
+	CHAIN(INPUT, V4, "input", "filter", NF_INET_LOCAL_IN, -1),
+	CHAIN(OUTPUT, V4, "output", "filter", NF_INET_LOCAL_OUT, -1),
+};
 
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		nft_set(t, &all[i]);
-}
+/* "vm" is as large as there are slots: hostrules() says it. */
+static const struct set sets[HOST_SETS] = {
+	[HOST_SET_VM] = { "vm", NFT_SET_CONCAT, 0, 0,
+	    { NFT_IFNAME, NFT_IPADDR }, { 0 } },
+	[HOST_SET_PUB] = { "pub", NFT_SET_CONCAT | NFT_SET_MAP,
+	    PORTS_MAX_NODE, 0, { NFT_PROTO, NFT_SERVICE },
+	    { NFT_IPADDR, NFT_SERVICE } },
+	[HOST_SET_PUBADDR] = { "pubaddr", NFT_SET_CONCAT | NFT_SET_MAP,
+	    PORTS_MAX_NODE, 0, { NFT_IPADDR, NFT_PROTO, NFT_SERVICE },
+	    { NFT_IPADDR, NFT_SERVICE } },
+	[HOST_SET_FLOWS] = { "flows", NFT_SET_EVAL, 0, 0, { NFT_IPADDR },
+	    { 0 } },
+};
 
-static void
-chains(struct nft *t)
-{
-	static const struct {
-		const char *name;
-		struct nft_hook hook;
-	} all[] = {
-		{ "pre", { "filter", NF_INET_PRE_ROUTING, -300, NF_ACCEPT,
-		    NULL } },
-		{ "pre_nat", { "nat", NF_INET_PRE_ROUTING, -101, NF_ACCEPT,
-		    NULL } },
-		{ "out_nat", { "nat", NF_INET_LOCAL_OUT, -101, NF_ACCEPT,
-		    NULL } },
-		{ "pubs", { NULL, 0, 0, 0, NULL } },
-		{ "post_nat", { "nat", NF_INET_POST_ROUTING, 99, NF_ACCEPT,
-		    NULL } },
-		{ "forward", { "filter", NF_INET_FORWARD, -1, NF_ACCEPT,
-		    NULL } },
-		{ "input", { "filter", NF_INET_LOCAL_IN, -1, NF_ACCEPT,
-		    NULL } },
-		{ "output", { "filter", NF_INET_LOCAL_OUT, -1, NF_ACCEPT,
-		    NULL } },
-	};
-	unsigned i;
+#define IS(f, v) { EQ, V_##v, 0, { f } }
+#define IS_NOT(f, v) { NE, V_##v, 0, { f } }
+#define HAS(f, v) { ANY, V_##v, 0, { f } }
+#define FROM_VM IS(IIF, VMS)
+#define TO_VM IS(OIF, VMS)
+#define TOO_MANY(f) { OVER, V_FLOWS, HOST_SET_FLOWS, { f } }
+#define LED_BY(s, ...) { MAP, 0, HOST_SET_##s, { __VA_ARGS__ } }
 
-	for (i = 0; i < sizeof(all) / sizeof(all[0]); i++)
-		nft_chain(t, all[i].name,
-		    all[i].hook.type != NULL ? &all[i].hook : NULL);
-}
+static const struct rule rows[] = {
+	{ FORWARD6, DROP, 0, 0, "ipv6 of a vm", { FROM_VM } },
+	{ FORWARD6, DROP, 0, 0, "ipv6 to a vm", { TO_VM } },
+	{ INPUT6, DROP, 0, 0, "ipv6 of a vm to the host", { FROM_VM } },
+	{ OUTPUT6, DROP, 0, 0, "ipv6 of the host to a vm", { TO_VM } },
 
-/* Before anything else sees a packet: sources are what we gave out, nobody
- * from outside speaks to the pool or to loopback (CVE-2020-8558). */
-static void
-pre(struct nft *t, const struct sysconf *c)
-{
-	static const uint32_t off[] = { IP_SRC, IP_DST };
-	unsigned i;
+	/* sources are what we gave out; nobody from outside speaks to the
+	 * pool or to loopback */
+	{ PRE, DROP, 0, 0, "spoofed by a vm",
+	    { FROM_VM, { NOTIN, 0, HOST_SET_VM, { IIF, SADDR } } } },
+	{ PRE, DROP, 0, 0, "vm to loopback",
+	    { FROM_VM, IS(DADDR, LOOPBACK) } },
+	{ PRE, ACCEPT, 0, 0, "of a vm", { FROM_VM } },
+	{ PRE, DROP, 0, 0, "spoofed pool",
+	    { IS_NOT(IIF, LO), IS(SADDR, POOL) } },
+	{ PRE, DROP, 0, 0, "spoofed loopback",
+	    { IS_NOT(IIF, LO), IS(SADDR, LOOPBACK) } },
+	{ PRE, DROP, 0, 0, "outside to the pool",
+	    { IS_NOT(IIF, LO), IS(DADDR, POOL) } },
+	{ PRE, DROP, 0, 0, "outside to loopback",
+	    { IS_NOT(IIF, LO), IS(DADDR, LOOPBACK) } },
 
-	nft_rule(t, "pre");
-	from_vm(t, c, NFT_CMP_EQ);
-	nft_meta(t, NFT_META_IIFNAME, NFT_REG_1);
-	nft_payload(t, NFT_PAYLOAD_NETWORK_HEADER, IP_SRC, 4, NFT_REG_2);
-	nft_lookup(t, "vm", 1);
-	nft_do(t, NF_DROP);
-	nft_rule(t, "pre");
-	from_vm(t, c, NFT_CMP_EQ);
-	nft_ip(t, IP_DST, NFT_CMP_EQ, LOOPBACK_NET, LOOPBACK_BITS);
-	nft_do(t, NF_DROP);
-	nft_rule(t, "pre");
-	from_vm(t, c, NFT_CMP_EQ);
-	nft_do(t, NF_ACCEPT);
-	for (i = 0; i < 2; i++) {
-		nft_rule(t, "pre");
-		not_lo(t);
-		nft_ip(t, off[i], NFT_CMP_EQ, c->pool_addr, c->pool_prefix);
-		nft_do(t, NF_DROP);
-		nft_rule(t, "pre");
-		not_lo(t);
-		nft_ip(t, off[i], NFT_CMP_EQ, LOOPBACK_NET,
-		    LOOPBACK_BITS);
-		nft_do(t, NF_DROP);
-	}
-}
+	{ PRE_NAT, JUMP, PUBS, 0, "to this host",
+	    { IS(DADDR_TYPE, LOCAL) } },
+	{ OUT_NAT, JUMP, PUBS, 0, "this host to itself",
+	    { IS(DADDR_TYPE, LOCAL) } },
+	{ PUBS, DNAT_TO_MAP, 0, 0, "ports of an address",
+	    { LED_BY(PUBADDR, DADDR, L4PROTO, DPORT) } },
+	{ PUBS, DNAT_TO_MAP, 0, 0, "ports of every address",
+	    { LED_BY(PUB, L4PROTO, DPORT) } },
+	{ POST_NAT, MASQUERADE, 0, 0, "localhost to a port",
+	    { TO_VM, IS(SADDR, LOOPBACK) } },
+	{ POST_NAT, MASQUERADE, 0, 0, "new flows of vms",
+	    { FROM_VM, IS_NOT(OIF, VMS) } },
 
-static void
-nat(struct nft *t, const struct sysconf *c)
-{
-	nft_rule(t, "pre_nat");
-	nft_fib_local(t);
-	nft_jump(t, "pubs");
-	nft_rule(t, "out_nat");
-	nft_fib_local(t);
-	nft_jump(t, "pubs");
-	nft_rule(t, "pubs");
-	nft_payload(t, NFT_PAYLOAD_NETWORK_HEADER, IP_DST, 4, NFT_REG_1);
-	nft_meta(t, NFT_META_L4PROTO, NFT_REG32_01);
-	nft_payload(t, NFT_PAYLOAD_TRANSPORT_HEADER, L4_DPORT, 2,
-	    NFT_REG32_02);
-	nft_map(t, "pubaddr");
-	nft_dnat_regs(t);
-	nft_end(t);
-	nft_rule(t, "pubs");
-	nft_meta(t, NFT_META_L4PROTO, NFT_REG_1);
-	nft_payload(t, NFT_PAYLOAD_TRANSPORT_HEADER, L4_DPORT, 2,
-	    NFT_REG32_01);
-	nft_map(t, "pub");
-	nft_dnat_regs(t);
-	nft_end(t);
-	nft_rule(t, "post_nat");
-	to_vm(t, c, NFT_CMP_EQ);
-	nft_ip(t, IP_SRC, NFT_CMP_EQ, LOOPBACK_NET, LOOPBACK_BITS);
-	nft_counter(t);
-	nft_masquerade(t);
-	nft_end(t);
-	nft_rule(t, "post_nat");
-	from_vm(t, c, NFT_CMP_EQ);
-	to_vm(t, c, NFT_CMP_NEQ);
-	nft_counter(t);
-	nft_masquerade(t);
-	nft_end(t);
-}
-
-/* New flows beyond a VM's ceiling; off: where the VM's address is. */
-static void
-flow_cap(struct nft *t, const struct sysconf *c, const char *chain,
-    uint32_t off)
-{
-	nft_rule(t, chain);
-	if (off == IP_SRC)
-		from_vm(t, c, NFT_CMP_EQ);
-	else
-		to_vm(t, c, NFT_CMP_EQ);
-	nft_ct_any(t, NFT_CT_STATE, NEW);
-	nft_payload(t, NFT_PAYLOAD_NETWORK_HEADER, off, 4, NFT_REG_1);
-	nft_count_over(t, "flows", c->flows);
-	nft_do(t, NF_DROP);
-}
-
-static void
-forward(struct nft *t, const struct sysconf *c, int was_routing)
-{
-	nft_rule(t, "forward");
-	from_vm(t, c, NFT_CMP_NEQ);
-	to_vm(t, c, NFT_CMP_NEQ);
-	nft_do(t, was_routing ? NF_ACCEPT : NF_DROP);
-	nft_rule(t, "forward");
-	nft_ct_any(t, NFT_CT_STATE, INVALID);
-	nft_do(t, NF_DROP);
-	nft_rule(t, "forward");
-	from_vm(t, c, NFT_CMP_EQ);
-	to_vm(t, c, NFT_CMP_EQ);
-	nft_do(t, NF_DROP);
+	{ FORWARD, ACCEPT, 0, ROUTED, "not ours",
+	    { IS_NOT(IIF, VMS), IS_NOT(OIF, VMS) } },
+	{ FORWARD, DROP, 0, NOT_ROUTED, "not ours, and not routed before us",
+	    { IS_NOT(IIF, VMS), IS_NOT(OIF, VMS) } },
+	{ FORWARD, DROP, 0, 0, "invalid", { HAS(CT_STATE, INVALID) } },
+	{ FORWARD, DROP, 0, 0, "vm to vm", { FROM_VM, TO_VM } },
 	/* a VM that goes round by a port published here */
-	nft_rule(t, "forward");
-	from_vm(t, c, NFT_CMP_EQ);
-	nft_ct_dir(t, IP_CT_DIR_ORIGINAL);
-	dnatted(t);
-	nft_do(t, NF_DROP);
-	flow_cap(t, c, "forward", IP_SRC);
-	flow_cap(t, c, "forward", IP_DST);
-	nft_rule(t, "forward");
-	from_vm(t, c, NFT_CMP_EQ);
-	nft_do(t, NF_ACCEPT);
-	nft_rule(t, "forward");
-	dnatted(t);
-	nft_do(t, NF_ACCEPT);
-	nft_rule(t, "forward");
-	nft_ct_any(t, NFT_CT_STATE, ESTABLISHED | RELATED);
-	nft_do(t, NF_ACCEPT);
-	nft_rule(t, "forward");
-	nft_do(t, NF_DROP);
-}
+	{ FORWARD, DROP, 0, 0, "vm to a published port",
+	    { FROM_VM, IS(CT_DIR, ORIGINAL), HAS(CT_STATUS, DNATTED) } },
+	{ FORWARD, DROP, 0, 0, "flow ceiling of a vm",
+	    { FROM_VM, HAS(CT_STATE, NEW), TOO_MANY(SADDR) } },
+	{ FORWARD, DROP, 0, 0, "flow ceiling to a vm",
+	    { TO_VM, HAS(CT_STATE, NEW), TOO_MANY(DADDR) } },
+	{ FORWARD, ACCEPT, 0, 0, "vm to the world", { FROM_VM } },
+	{ FORWARD, ACCEPT, 0, 0, "world to a port",
+	    { HAS(CT_STATUS, DNATTED) } },
+	{ FORWARD, ACCEPT, 0, 0, "world's answers", { HAS(CT_STATE, GOING) } },
+	{ FORWARD, DROP, 0, 0, "world to a vm", { { 0 } } },
 
-/* The operator's resolver, where it runs on this host. */
-static void
-dns(struct nft *t, const struct sysconf *c, int answer)
-{
-	static const uint8_t protos[] = { IPPROTO_UDP, IPPROTO_TCP };
-	unsigned i;
+	{ INPUT, ACCEPT, 0, 0, "port's answers to the host",
+	    { FROM_VM, IS(CT_DIR, REPLY), HAS(CT_STATUS, DNATTED) } },
+	{ INPUT, ACCEPT, 0, WITH_DNS, "dns here by udp",
+	    { FROM_VM, IS(DADDR, DNS), IS(L4PROTO, UDP),
+	      IS(DPORT, PORT_DNS) } },
+	{ INPUT, ACCEPT, 0, WITH_DNS, "dns here by tcp",
+	    { FROM_VM, IS(DADDR, DNS), IS(L4PROTO, TCP),
+	      IS(DPORT, PORT_DNS) } },
+	{ INPUT, DROP, 0, 0, "vm to the host", { FROM_VM } },
 
-	for (i = 0; c->dns != 0 && i < 2; i++) {
-		nft_rule(t, answer ? "output" : "input");
-		if (answer)
-			to_vm(t, c, NFT_CMP_EQ);
-		else
-			from_vm(t, c, NFT_CMP_EQ);
-		nft_ip(t, answer ? IP_SRC : IP_DST, NFT_CMP_EQ, c->dns, 32);
-		nft_l4proto(t, protos[i]);
-		nft_port(t, answer ? L4_SPORT : L4_DPORT, PORT_DNS);
-		if (answer)
-			nft_ct_any(t, NFT_CT_STATE, ESTABLISHED);
-		nft_do(t, NF_ACCEPT);
-	}
-}
+	{ OUTPUT, DROP, 0, 0, "flow ceiling from the host",
+	    { TO_VM, HAS(CT_STATE, NEW), TOO_MANY(DADDR) } },
+	{ OUTPUT, ACCEPT, 0, 0, "host to a port",
+	    { TO_VM, HAS(CT_STATUS, DNATTED) } },
+	{ OUTPUT, ACCEPT, 0, WITH_DNS, "dns answers by udp",
+	    { TO_VM, IS(SADDR, DNS), IS(L4PROTO, UDP), IS(SPORT, PORT_DNS),
+	      HAS(CT_STATE, ESTABLISHED) } },
+	{ OUTPUT, ACCEPT, 0, WITH_DNS, "dns answers by tcp",
+	    { TO_VM, IS(SADDR, DNS), IS(L4PROTO, TCP), IS(SPORT, PORT_DNS),
+	      HAS(CT_STATE, ESTABLISHED) } },
+	{ OUTPUT, ACCEPT, 0, 0, "path mtu",
+	    { TO_VM, HAS(CT_STATE, RELATED), IS(L4PROTO, ICMP),
+	      IS(ICMP_TYPE, UNREACHABLE) } },
+	{ OUTPUT, DROP, 0, 0, "host to a vm", { TO_VM } },
+};
 
-static void
-host_itself(struct nft *t, const struct sysconf *c)
-{
-	static const uint8_t unreachable = ICMP_UNREACHABLE;
-
-	nft_rule(t, "input");
-	from_vm(t, c, NFT_CMP_EQ);
-	nft_ct_dir(t, IP_CT_DIR_REPLY);
-	dnatted(t);
-	nft_do(t, NF_ACCEPT);
-	dns(t, c, 0);
-	nft_rule(t, "input");
-	from_vm(t, c, NFT_CMP_EQ);
-	nft_do(t, NF_DROP);
-	flow_cap(t, c, "output", IP_DST);
-	nft_rule(t, "output");
-	to_vm(t, c, NFT_CMP_EQ);
-	dnatted(t);
-	nft_do(t, NF_ACCEPT);
-	dns(t, c, 1);
-	/* path MTU */
-	nft_rule(t, "output");
-	to_vm(t, c, NFT_CMP_EQ);
-	nft_ct_any(t, NFT_CT_STATE, RELATED);
-	nft_l4proto(t, IPPROTO_ICMP);
-	nft_payload(t, NFT_PAYLOAD_TRANSPORT_HEADER, 0, 1, NFT_REG_1);
-	nft_cmp(t, NFT_CMP_EQ, &unreachable, sizeof(unreachable));
-	nft_do(t, NF_ACCEPT);
-	nft_rule(t, "output");
-	to_vm(t, c, NFT_CMP_EQ);
-	nft_do(t, NF_DROP);
-}
+const struct ruleset host_rules = { .chains = chains, .rules = rows,
+	.sets = sets, .nchains = CHAINS, .nsets = HOST_SETS,
+	.nrules = sizeof(rows) / sizeof(rows[0]) };
 
 static void
-ip6(struct nft *t, const struct sysconf *c)
+values(struct value *v, const struct sysconf *c)
 {
-	static const struct {
-		const char *name;
-		uint32_t hook;
-	} all[] = { { "forward", NF_INET_FORWARD },
-		{ "input", NF_INET_LOCAL_IN }, { "output", NF_INET_LOCAL_OUT } };
-	unsigned i;
+	static const unsigned char original = IP_CT_DIR_ORIGINAL,
+	    answer = IP_CT_DIR_REPLY, tcp = IPPROTO_TCP, udp = IPPROTO_UDP,
+	    icmp = IPPROTO_ICMP, unreachable = ICMP_UNREACHABLE;
+	const uint16_t dns = htons(PORT_DNS);
 
-	for (i = 0; i < 3; i++)
-		nft_chain(t, all[i].name, &(struct nft_hook){ "filter",
-		    all[i].hook, -1, NF_ACCEPT, NULL });
-	for (i = 0; i < 3; i++) {
-		if (all[i].hook != NF_INET_LOCAL_OUT) {
-			nft_rule(t, all[i].name);
-			from_vm(t, c, NFT_CMP_EQ);
-			nft_do(t, NF_DROP);
-		}
-		if (all[i].hook != NF_INET_LOCAL_IN) {
-			nft_rule(t, all[i].name);
-			to_vm(t, c, NFT_CMP_EQ);
-			nft_do(t, NF_DROP);
-		}
-	}
+	v[V_VMS] = value_text(c->ifprefix, 1);
+	v[V_LO] = value_text("lo", 0);
+	v[V_LOOPBACK] = value_addr(LOOPBACK_NET, LOOPBACK_BITS);
+	v[V_POOL] = value_addr(c->pool_addr, c->pool_prefix);
+	v[V_LOCAL] = value_num(RTN_LOCAL);
+	v[V_INVALID] = value_num(1);
+	v[V_NEW] = value_num(CT_BIT(IP_CT_NEW));
+	v[V_ESTABLISHED] = value_num(CT_BIT(IP_CT_ESTABLISHED));
+	v[V_RELATED] = value_num(CT_BIT(IP_CT_RELATED));
+	v[V_GOING] = value_num(CT_BIT(IP_CT_ESTABLISHED) |
+	    CT_BIT(IP_CT_RELATED));
+	v[V_DNATTED] = value_num(IPS_DST_NAT);
+	v[V_ORIGINAL] = value_raw(&original, sizeof(original));
+	v[V_REPLY] = value_raw(&answer, sizeof(answer));
+	v[V_TCP] = value_raw(&tcp, sizeof(tcp));
+	v[V_UDP] = value_raw(&udp, sizeof(udp));
+	v[V_ICMP] = value_raw(&icmp, sizeof(icmp));
+	v[V_UNREACHABLE] = value_raw(&unreachable, sizeof(unreachable));
+	v[V_DNS] = value_addr(c->dns, 32);
+	v[V_PORT_DNS] = value_raw(&dns, sizeof(dns));
+	v[V_FLOWS] = value_num(c->flows);
 }
 
 void
@@ -317,15 +201,20 @@ hostrules_del(struct nft *t, const struct sysconf *c)
 void
 hostrules(struct nft *t, const struct sysconf *c, int was_routing)
 {
+	struct set sized[HOST_SETS];
+	struct ruleset rs = host_rules;
+	struct value v[VALUES];
+	const struct fill f = { .v = v, .table = c->instance, .note = "",
+		.when = (c->dns != 0 ? WITH_DNS : 0) |
+		    (was_routing ? ROUTED : NOT_ROUTED) };
+
+	memset(v, 0, sizeof(v));
+	values(v, c);
+	memcpy(sized, sets, sizeof(sized));
+	sized[HOST_SET_VM].size = sized[HOST_SET_FLOWS].size = c->slots;
+	rs.sets = sized;
 	hostrules_del(t, c);
-	nft_table(t, NFPROTO_IPV6, c->instance);
-	ip6(t, c);
-	/* last, so that elements may follow */
-	nft_table(t, NFPROTO_IPV4, c->instance);
-	sets(t, c);
-	chains(t);
-	pre(t, c);
-	nat(t, c);
-	forward(t, c, was_routing);
-	host_itself(t, c);
+	t->table[0] = '\0';
+	rules_put(t, &rs, &f);
+	nft_use(t, NFPROTO_IPV4, c->instance);
 }

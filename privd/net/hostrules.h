@@ -7,10 +7,15 @@
 #ifndef PRIVD_NET_HOSTRULES_H
 #define PRIVD_NET_HOSTRULES_H
 
-#include "privd/net/nftset.h"
+#include "privd/net/rules.h"
 #include "privd/net/slot.h"
 
-/* Delete what is there of this instance and write it anew, empty. */
+enum { HOST_SET_VM, HOST_SET_PUB, HOST_SET_PUBADDR, HOST_SET_FLOWS,
+	HOST_SETS };
+extern const struct ruleset host_rules;
+
+/* Delete what is there of this instance and write it anew, empty; elements
+ * may follow. */
 void hostrules(struct nft *t, const struct sysconf *c, int was_routing);
 /* Delete both tables, whether they exist or not. */
 void hostrules_del(struct nft *t, const struct sysconf *c);

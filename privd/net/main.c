@@ -27,7 +27,7 @@
 #include "privd/net/ops.h"
 #include "privd/net/sweep.h"
 
-#define BATCH_SIZE (256u << 10)	/* the largest rule set of a VM is half */
+#define BATCH_SIZE (1u << 20)	/* the largest rule set of a VM is half */
 
 static int
 is_open(int fd)

@@ -6,13 +6,12 @@
  */
 #include <arpa/inet.h>
 #include <bsd/string.h>
-#include <endian.h>
-#include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
-#include <linux/netfilter/nf_tables_compat.h>
-#include <linux/netfilter/nfnetlink.h>
 
 #include "privd/net/nft.h"
+
+#define ELEM_MAX 256u	/* bytes of any one element, with its comment */
 
 static void
 nft_msg(struct nft *t, uint16_t type, uint16_t flags)
@@ -20,8 +19,15 @@ nft_msg(struct nft *t, uint16_t type, uint16_t flags)
 	struct nfgenmsg g = { .nfgen_family = t->family,
 		.version = NFNETLINK_V0 };
 
-	nl_msg(&t->b, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), flags, &g,
-	    sizeof(g));
+	nl_msg(&t->b, (uint16_t)NFT_TYPE(type), flags, &g, sizeof(g));
+}
+
+/* All but a table's own messages begin with the table's name. */
+static void
+in_table(struct nft *t, uint16_t type, uint16_t flags)
+{
+	nft_msg(t, type, flags);
+	nlm_put_strz(t->b.h, NFTA_TABLE_NAME, t->table);
 }
 
 static void
@@ -55,51 +61,80 @@ nft_commit(struct nft *t, unsigned *bad)
 }
 
 void
+nft_ask(struct nlbatch *b, struct nlsock *s, void *buf, size_t size,
+    uint16_t type, uint8_t family)
+{
+	struct nfgenmsg g = { .nfgen_family = family,
+		.version = NFNETLINK_V0 };
+
+	nl_begin(b, s, buf, size);
+	nl_msg(b, (uint16_t)NFT_TYPE(type), NLM_F_DUMP, &g, sizeof(g));
+}
+
+void
 nft_u32(struct nft *t, uint16_t type, uint32_t v)
 {
 	nlm_put_u32(t->b.h, type, htonl(v));
 }
 
 void
-nft_table(struct nft *t, uint8_t family, const char *name)
+nft_data(struct nft *t, uint16_t type, const void *raw, size_t len)
+{
+	struct nlattr *a = nlm_nest(t->b.h, type);
+
+	nlm_put(t->b.h, NFTA_DATA_VALUE, len, raw);
+	nlm_nest_end(t->b.h, a);
+}
+
+void
+nft_use(struct nft *t, uint8_t family, const char *table)
 {
 	t->family = family;
-	(void)strlcpy(t->table, name, sizeof(t->table));
-	nft_msg(t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
-	nlm_put_strz(t->b.h, NFTA_TABLE_NAME, t->table);
+	(void)strlcpy(t->table, table, sizeof(t->table));
+}
+
+void
+nft_table(struct nft *t, uint8_t family, const char *name)
+{
+	nft_use(t, family, name);
+	in_table(t, NFT_MSG_NEWTABLE, NLM_F_CREATE);
 	nl_end(&t->b);
 }
 
 void
 nft_table_del(struct nft *t, uint8_t family, const char *name)
 {
-	t->family = family;
-	nft_msg(t, NFT_MSG_DELTABLE, 0);
-	nlm_put_strz(t->b.h, NFTA_TABLE_NAME, name);
+	nft_use(t, family, name);
+	in_table(t, NFT_MSG_DELTABLE, 0);
 	nl_end(&t->b);
 }
 
+static void
+no_counts(struct nft *t)
+{
+	nlm_put_u64(t->b.h, NFTA_COUNTER_BYTES, 0);
+	nlm_put_u64(t->b.h, NFTA_COUNTER_PACKETS, 0);
+}
+
 void
-nft_chain(struct nft *t, const char *name, const struct nft_hook *hook)
+nft_chain(struct nft *t, const struct chain *c)
 {
 	struct nlattr *a;
 
-	nft_msg(t, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
-	nlm_put_strz(t->b.h, NFTA_CHAIN_TABLE, t->table);
-	nlm_put_strz(t->b.h, NFTA_CHAIN_NAME, name);
-	if (hook != NULL) {
+	in_table(t, NFT_MSG_NEWCHAIN, NLM_F_CREATE);
+	nlm_put_strz(t->b.h, NFTA_CHAIN_NAME, c->name);
+	if (c->type != NULL) {
 		a = nlm_nest(t->b.h, NFTA_CHAIN_HOOK);
-		nft_u32(t, NFTA_HOOK_HOOKNUM, hook->num);
-		nft_u32(t, NFTA_HOOK_PRIORITY, (uint32_t)hook->prio);
-		if (hook->dev != NULL)
-			nlm_put_strz(t->b.h, NFTA_HOOK_DEV, hook->dev);
+		nft_u32(t, NFTA_HOOK_HOOKNUM, c->hook);
+		nft_u32(t, NFTA_HOOK_PRIORITY, (uint32_t)c->prio);
+		if (c->dev != NULL)
+			nlm_put_strz(t->b.h, NFTA_HOOK_DEV, c->dev);
 		nlm_nest_end(t->b.h, a);
-		nft_u32(t, NFTA_CHAIN_POLICY, hook->policy);
+		nft_u32(t, NFTA_CHAIN_POLICY, c->policy);
 		a = nlm_nest(t->b.h, NFTA_CHAIN_COUNTERS);
-		nlm_put_u64(t->b.h, NFTA_COUNTER_BYTES, 0);
-		nlm_put_u64(t->b.h, NFTA_COUNTER_PACKETS, 0);
+		no_counts(t);
 		nlm_nest_end(t->b.h, a);
-		nlm_put_strz(t->b.h, NFTA_CHAIN_TYPE, hook->type);
+		nlm_put_strz(t->b.h, NFTA_CHAIN_TYPE, c->type);
 	}
 	nl_end(&t->b);
 }
@@ -107,24 +142,56 @@ nft_chain(struct nft *t, const char *name, const struct nft_hook *hook)
 void
 nft_empty(struct nft *t, const char *chain)
 {
-	nft_msg(t, NFT_MSG_DELRULE, 0);
-	nlm_put_strz(t->b.h, NFTA_RULE_TABLE, t->table);
+	in_table(t, NFT_MSG_DELRULE, 0);
 	nlm_put_strz(t->b.h, NFTA_RULE_CHAIN, chain);
 	nl_end(&t->b);
 }
 
-void
-nft_rule(struct nft *t, const char *chain)
+/* ---- comments are nft(8)'s own: type 0, length, text with its NUL */
+
+struct note {
+	uint8_t type, len;
+	char text[NFT_NOTE_MAX];
+};
+
+static void
+put_note(struct nft *t, uint16_t attr, const char *whose, const char *name)
 {
-	nft_msg(t, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
-	nlm_put_strz(t->b.h, NFTA_RULE_TABLE, t->table);
+	struct note u = { 0, 0, "" };
+
+	(void)snprintf(u.text, sizeof(u.text), "%s%s", whose, name);
+	u.len = (uint8_t)(strlen(u.text) + 1);
+	nlm_put(t->b.h, attr, 2u + u.len, &u);
+}
+
+const char *
+nft_note_of(const struct nlattr *userdata)
+{
+	const struct note *u;
+
+	if (userdata == NULL || nlm_len(userdata) < 3)
+		return "";
+	u = nlm_data(userdata);
+	if (u->type != 0 || nlm_len(userdata) < 2u + u->len || u->len == 0 ||
+	    u->text[u->len - 1] != '\0')
+		return "";
+	return u->text;
+}
+
+/* ---- rules */
+
+void
+nft_rule(struct nft *t, const char *chain, const char *whose,
+    const char *name)
+{
+	in_table(t, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
 	nlm_put_strz(t->b.h, NFTA_RULE_CHAIN, chain);
-	nft_put_note(t);
+	put_note(t, NFTA_RULE_USERDATA, whose, name);
 	t->exprs = nlm_nest(t->b.h, NFTA_RULE_EXPRESSIONS);
 }
 
 void
-nft_end(struct nft *t)
+nft_rule_end(struct nft *t)
 {
 	nlm_nest_end(t->b.h, t->exprs);
 	nl_end(&t->b);
@@ -153,209 +220,164 @@ nft_counter(struct nft *t)
 {
 	struct nft_expr x = nft_expr(t, "counter");
 
-	nlm_put_u64(t->b.h, NFTA_COUNTER_BYTES, 0);
-	nlm_put_u64(t->b.h, NFTA_COUNTER_PACKETS, 0);
+	no_counts(t);
 	nft_expr_end(t, x);
+}
+
+/* ---- sets */
+
+static uint32_t
+field_len(uint8_t type)
+{
+	switch (type) {
+	case NFT_IFNAME: return IFNAMSIZ;
+	case NFT_IPADDR: return 4;
+	case NFT_SERVICE: return 2;
+	default: return 1;
+	}
+}
+
+/* Types are packed six bits each; in a concatenation every field takes whole
+ * registers. */
+static uint32_t
+types(const uint8_t *f, uint32_t *len)
+{
+	uint32_t type = 0;
+	unsigned i;
+
+	*len = 0;
+	for (i = 0; i < NFT_FIELDS_MAX && f[i] != 0; i++) {
+		type = type << 6 | f[i];
+		*len += (field_len(f[i]) + 3) & ~3u;
+	}
+	return type;
 }
 
 static void
-nft_verdict(struct nft *t, int verdict, const char *chain)
+set_desc(struct nft *t, const struct set *s)
 {
-	struct nft_expr x = nft_expr(t, "immediate");
-	struct nlattr *d, *v;
+	struct nlattr *d, *c, *e;
+	unsigned i;
 
-	nft_u32(t, NFTA_IMMEDIATE_DREG, NFT_REG_VERDICT);
-	d = nlm_nest(t->b.h, NFTA_IMMEDIATE_DATA);
-	v = nlm_nest(t->b.h, NFTA_DATA_VERDICT);
-	nft_u32(t, NFTA_VERDICT_CODE, (uint32_t)verdict);
-	if (chain != NULL)
-		nlm_put_strz(t->b.h, NFTA_VERDICT_CHAIN, chain);
-	nlm_nest_end(t->b.h, v);
+	d = nlm_nest(t->b.h, NFTA_SET_DESC);
+	nft_u32(t, NFTA_SET_DESC_SIZE, s->size);
+	if ((s->flags & NFT_SET_CONCAT) != 0) {
+		c = nlm_nest(t->b.h, NFTA_SET_DESC_CONCAT);
+		for (i = 0; i < NFT_FIELDS_MAX && s->key[i] != 0; i++) {
+			e = nlm_nest(t->b.h, NFTA_LIST_ELEM);
+			nft_u32(t, NFTA_SET_FIELD_LEN, field_len(s->key[i]));
+			nlm_nest_end(t->b.h, e);
+		}
+		nlm_nest_end(t->b.h, c);
+	}
 	nlm_nest_end(t->b.h, d);
-	nft_expr_end(t, x);
 }
 
-void
-nft_do(struct nft *t, int verdict)
+static void
+set_put(struct nft *t, const struct set *s)
 {
-	nft_counter(t);
-	nft_verdict(t, verdict, NULL);
-	nft_end(t);
-}
+	struct nlattr *a, *d;
+	uint32_t type, len;
 
-void
-nft_jump(struct nft *t, const char *chain)
-{
-	nft_counter(t);
-	nft_verdict(t, NFT_JUMP, chain);
-	nft_end(t);
-}
-
-void
-nft_do_proto(struct nft *t, int verdict, uint8_t proto)
-{
-	struct nlattr *a;
-
-	nft_counter(t);
-	nft_verdict(t, verdict, NULL);
-	nlm_nest_end(t->b.h, t->exprs);
-	a = nlm_nest(t->b.h, NFTA_RULE_COMPAT);
-	nft_u32(t, NFTA_RULE_COMPAT_PROTO, proto);
-	nft_u32(t, NFTA_RULE_COMPAT_FLAGS, 0);
-	nlm_nest_end(t->b.h, a);
+	in_table(t, NFT_MSG_NEWSET, NLM_F_CREATE);
+	nlm_put_strz(t->b.h, NFTA_SET_NAME, s->name);
+	nft_u32(t, NFTA_SET_FLAGS, s->flags);
+	type = types(s->key, &len);
+	nft_u32(t, NFTA_SET_KEY_TYPE, type);
+	nft_u32(t, NFTA_SET_KEY_LEN, len);
+	if ((s->flags & NFT_SET_MAP) != 0) {
+		type = types(s->data, &len);
+		nft_u32(t, NFTA_SET_DATA_TYPE, type);
+		nft_u32(t, NFTA_SET_DATA_LEN, len);
+	}
+	/* an id is wanted for each set; the message's number is unique */
+	nft_u32(t, NFTA_SET_ID, t->b.h->nlmsg_seq);
+	if (s->size != 0)
+		set_desc(t, s);
+	if (s->counted) {
+		a = nlm_nest(t->b.h, NFTA_SET_EXPR);
+		nlm_put_strz(t->b.h, NFTA_EXPR_NAME, "counter");
+		d = nlm_nest(t->b.h, NFTA_EXPR_DATA);
+		no_counts(t);
+		nlm_nest_end(t->b.h, d);
+		nlm_nest_end(t->b.h, a);
+	}
 	nl_end(&t->b);
 }
 
 void
-nft_meta(struct nft *t, uint32_t key, uint32_t reg)
+nft_sets(struct nft *t, const struct set *s, unsigned n)
 {
-	struct nft_expr x = nft_expr(t, "meta");
+	unsigned i;
 
-	nft_u32(t, NFTA_META_KEY, key);
-	nft_u32(t, NFTA_META_DREG, reg);
-	nft_expr_end(t, x);
-}
-
-void
-nft_payload(struct nft *t, uint32_t base, uint32_t off, uint32_t len,
-    uint32_t reg)
-{
-	struct nft_expr x = nft_expr(t, "payload");
-
-	nft_u32(t, NFTA_PAYLOAD_DREG, reg);
-	nft_u32(t, NFTA_PAYLOAD_BASE, base);
-	nft_u32(t, NFTA_PAYLOAD_OFFSET, off);
-	nft_u32(t, NFTA_PAYLOAD_LEN, len);
-	nft_expr_end(t, x);
-}
-
-void
-nft_ct(struct nft *t, uint32_t key, uint32_t reg)
-{
-	struct nft_expr x = nft_expr(t, "ct");
-
-	nft_u32(t, NFTA_CT_KEY, key);
-	nft_u32(t, NFTA_CT_DREG, reg);
-	nft_expr_end(t, x);
+	for (i = 0; i < n; i++)
+		set_put(t, &s[i]);
 }
 
 static void
-nft_data(struct nft *t, uint16_t type, const void *raw, size_t len)
+elem_begin(struct nft *t, const char *set, uint16_t type, uint16_t flags)
 {
-	struct nlattr *a = nlm_nest(t->b.h, type);
+	in_table(t, type, flags);
+	nlm_put_strz(t->b.h, NFTA_SET_ELEM_LIST_SET, set);
+	t->list = nlm_nest(t->b.h, NFTA_SET_ELEM_LIST_ELEMENTS);
+}
 
-	nlm_put(t->b.h, NFTA_DATA_VALUE, len, raw);
+static void
+elem_one(struct nft *t, const struct elem *e)
+{
+	struct nlattr *a = nlm_nest(t->b.h, NFTA_LIST_ELEM);
+
+	nft_data(t, NFTA_SET_ELEM_KEY, e->key, e->klen);
+	if (e->data != NULL)
+		nft_data(t, NFTA_SET_ELEM_DATA, e->data, e->dlen);
+	if (e->note != NULL)
+		put_note(t, NFTA_SET_ELEM_USERDATA, "", e->note);
+	if (e->is_end)
+		nft_u32(t, NFTA_SET_ELEM_FLAGS, NFT_SET_ELEM_INTERVAL_END);
 	nlm_nest_end(t->b.h, a);
 }
 
 void
-nft_cmp(struct nft *t, uint32_t op, const void *raw, size_t len)
+nft_elems_end(struct nft *t)
 {
-	struct nft_expr x = nft_expr(t, "cmp");
-
-	nft_u32(t, NFTA_CMP_SREG, NFT_REG_1);
-	nft_u32(t, NFTA_CMP_OP, op);
-	nft_data(t, NFTA_CMP_DATA, raw, len);
-	nft_expr_end(t, x);
+	if (t->list == NULL)
+		return;
+	nlm_nest_end(t->b.h, t->list);
+	nl_end(&t->b);
+	t->list = NULL;
 }
 
 void
-nft_mask(struct nft *t, const void *raw_mask, size_t len)
+nft_elem(struct nft *t, const char *set, const struct elem *e, int del)
 {
-	static const unsigned char none[16];
-	struct nft_expr x = nft_expr(t, "bitwise");
-
-	nft_u32(t, NFTA_BITWISE_SREG, NFT_REG_1);
-	nft_u32(t, NFTA_BITWISE_DREG, NFT_REG_1);
-	nft_u32(t, NFTA_BITWISE_LEN, (uint32_t)len);
-	nft_data(t, NFTA_BITWISE_MASK, raw_mask, len);
-	nft_data(t, NFTA_BITWISE_XOR, none, len);
-	nft_expr_end(t, x);
+	elem_begin(t, set, del ? NFT_MSG_DELSETELEM : NFT_MSG_NEWSETELEM,
+	    del ? 0 : NLM_F_CREATE);
+	elem_one(t, e);
+	nft_elems_end(t);
 }
 
 void
-nft_ifname(struct nft *t, uint32_t key, uint32_t op, const char *name)
+nft_elem_more(struct nft *t, const char *set, const struct elem *e)
 {
-	nft_meta(t, key, NFT_REG_1);
-	nft_cmp(t, op, name, strlen(name) + 1);
+	if (t->list != NULL && t->b.h->nlmsg_len > NL_MSG_MAX - ELEM_MAX)
+		nft_elems_end(t);
+	if (t->list == NULL)
+		elem_begin(t, set, NFT_MSG_NEWSETELEM, NLM_F_CREATE);
+	elem_one(t, e);
 }
 
 void
-nft_ifprefix(struct nft *t, uint32_t key, uint32_t op, const char *prefix)
+nft_elem_flush(struct nft *t, const char *set)
 {
-	nft_meta(t, key, NFT_REG_1);
-	nft_cmp(t, op, prefix, strlen(prefix));
+	in_table(t, NFT_MSG_DELSETELEM, 0);
+	nlm_put_strz(t->b.h, NFTA_SET_ELEM_LIST_SET, set);
+	nl_end(&t->b);
 }
 
 void
-nft_l4proto(struct nft *t, uint8_t proto)
+nft_elem_get(struct nft *t, const char *set, const void *key, size_t klen)
 {
-	nft_meta(t, NFT_META_L4PROTO, NFT_REG_1);
-	nft_cmp(t, NFT_CMP_EQ, &proto, sizeof(proto));
-}
-
-void
-nft_ip(struct nft *t, uint32_t off, uint32_t op, uint32_t addr,
-    unsigned prefix)
-{
-	uint32_t raw = htonl(addr);
-	uint32_t mask = htonl(prefix == 0 ? 0 : UINT32_MAX << (32 - prefix));
-
-	nft_payload(t, NFT_PAYLOAD_NETWORK_HEADER, off, sizeof(raw),
-	    NFT_REG_1);
-	if (prefix < 32)
-		nft_mask(t, &mask, sizeof(mask));
-	nft_cmp(t, op, &raw, sizeof(raw));
-}
-
-void
-nft_port(struct nft *t, uint32_t off, uint16_t port)
-{
-	uint16_t raw = htons(port);
-
-	nft_payload(t, NFT_PAYLOAD_TRANSPORT_HEADER, off, sizeof(raw),
-	    NFT_REG_1);
-	nft_cmp(t, NFT_CMP_EQ, &raw, sizeof(raw));
-}
-
-void
-nft_ct_any(struct nft *t, uint32_t key, uint32_t mask)
-{
-	static const uint32_t zero;
-
-	/* ct state and status are in host byte order */
-	nft_ct(t, key, NFT_REG_1);
-	nft_mask(t, &mask, sizeof(mask));
-	nft_cmp(t, NFT_CMP_NEQ, &zero, sizeof(zero));
-}
-
-void
-nft_ct_dir(struct nft *t, uint8_t dir)
-{
-	nft_ct(t, NFT_CT_DIRECTION, NFT_REG_1);
-	nft_cmp(t, NFT_CMP_EQ, &dir, sizeof(dir));
-}
-
-void
-nft_match(struct nft *t, const char *name, uint32_t rev, const void *info,
-    size_t len)
-{
-	struct nft_expr x = nft_expr(t, "match");
-
-	nlm_put_strz(t->b.h, NFTA_MATCH_NAME, name);
-	nft_u32(t, NFTA_MATCH_REV, rev);
-	nlm_put(t->b.h, NFTA_MATCH_INFO, len, info);
-	nft_expr_end(t, x);
-}
-
-void
-nft_target(struct nft *t, const char *name, uint32_t rev, const void *info,
-    size_t len)
-{
-	struct nft_expr x = nft_expr(t, "target");
-
-	nlm_put_strz(t->b.h, NFTA_TARGET_NAME, name);
-	nft_u32(t, NFTA_TARGET_REV, rev);
-	nlm_put(t->b.h, NFTA_TARGET_INFO, len, info);
-	nft_expr_end(t, x);
+	elem_begin(t, set, NFT_MSG_GETSETELEM, NLM_F_ACK);
+	elem_one(t, &(struct elem){ .key = key, .klen = klen });
+	nft_elems_end(t);
 }

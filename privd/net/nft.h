@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Writes nf_tables objects into an nlbatch: one transaction, all or nothing.
- * Numbers are in host byte order; addresses too, unless a name says raw.
+ * Numbers are in host byte order; keys and data are raw. rules.h has the rows
+ * from which rules are written.
  */
 #ifndef PRIVD_NET_NFT_H
 #define PRIVD_NET_NFT_H
@@ -12,26 +13,52 @@
 /* the kernel's after libc's, or they define things twice */
 #include <linux/netfilter.h>
 #include <linux/netfilter/nf_tables.h>
+#include <linux/netfilter/nfnetlink.h>
 
 #include "privd/net/nl.h"
 
-#define NFT_NOTE_MAX 64		/* bytes of a rule's comment, with its NUL */
+#define NFT_TYPE(msg) (NFNL_SUBSYS_NFTABLES << 8 | (msg))
+#define NFT_NOTE_MAX 64		/* bytes of a comment, with its NUL */
 
-/* Where a rule goes; passed to everything that writes one. */
+/* nft(8)'s numbers of data types, so that listings are readable */
+enum { NFT_IPADDR = 7, NFT_PROTO = 12, NFT_SERVICE = 13, NFT_IFNAME = 41 };
+#define NFT_FIELDS_MAX 3
+
+/* Where an object goes; passed to everything that writes one. */
 struct nft {
 	struct nlbatch b;
 	uint8_t family;		/* NFPROTO_ */
 	char table[IFNAMSIZ];
-	char note[NFT_NOTE_MAX]; /* comment of the rules that follow */
 	struct nlattr *exprs;	/* open list of the rule being written */
+	struct nlattr *list;	/* open list of elements, or NULL */
 };
 
-struct nft_hook {
-	const char *type;	/* "filter" or "nat" */
-	uint32_t num;
+struct chain {
+	const char *name;
+	const char *table;		/* NULL: the instance's */
+	uint8_t family;			/* NFPROTO_ */
+	uint8_t when;			/* as a rule's */
+	const char *type;		/* "filter", "nat"; NULL: jumped to */
+	uint32_t hook;
 	int32_t prio;
-	uint32_t policy;	/* NF_DROP or NF_ACCEPT */
-	const char *dev;	/* netdev family only */
+	uint32_t policy;		/* NF_DROP or NF_ACCEPT */
+	const char *dev;		/* netdev family only */
+};
+
+struct set {
+	const char *name;
+	uint32_t flags;			/* NFT_SET_ */
+	uint32_t size;			/* most elements; 0: no bound */
+	uint8_t counted;		/* each element counts */
+	uint8_t key[NFT_FIELDS_MAX];	/* types, 0 ends */
+	uint8_t data[NFT_FIELDS_MAX];	/* of a map */
+};
+
+struct elem {
+	const void *key, *data;		/* data NULL: no map */
+	size_t klen, dlen;
+	const char *note;		/* comment, or NULL */
+	int is_end;			/* first key beyond an interval */
 };
 
 void nft_begin(struct nft *t, struct nlsock *s, void *buf, size_t size);
@@ -40,67 +67,44 @@ int nft_commit(struct nft *t, unsigned *bad);
 
 void nft_table(struct nft *t, uint8_t family, const char *name);
 void nft_table_del(struct nft *t, uint8_t family, const char *name);
-/* hook NULL: a chain to jump to. */
-void nft_chain(struct nft *t, const char *name, const struct nft_hook *hook);
-
-/* ---- rules: nft_rule, expressions, then one of the ends */
-void nft_rule(struct nft *t, const char *chain);
-/* What the rules from here on say as their comment; "" ends it. The text of
- * one that was read (its NFTA_RULE_USERDATA; NULL is allowed), or "". */
-void nft_note(struct nft *t, const char *fmt, ...)
-    __attribute__((format(printf, 2, 3)));
-void nft_put_note(struct nft *t);	/* of the rule being begun */
-const char *nft_note_of(const struct nlattr *userdata);
+/* Write into a table that exists already. */
+void nft_use(struct nft *t, uint8_t family, const char *table);
+void nft_chain(struct nft *t, const struct chain *c);
 /* Take all rules out of a chain: within the batch, before its new ones. */
 void nft_empty(struct nft *t, const char *chain);
-void nft_end(struct nft *t);				/* no verdict */
-void nft_do(struct nft *t, int verdict);		/* counted */
-void nft_jump(struct nft *t, const char *chain);	/* counted */
+
+/* ---- sets */
+void nft_sets(struct nft *t, const struct set *s, unsigned n);
+/* One element in a message of its own, so that a refusal names it. */
+void nft_elem(struct nft *t, const char *set, const struct elem *e, int del);
+/* Many of one set, as many a message as fit; then the end (idempotent). */
+void nft_elem_more(struct nft *t, const char *set, const struct elem *e);
+void nft_elems_end(struct nft *t);
+void nft_elem_flush(struct nft *t, const char *set);
+/* Ask for one; no transaction: the message stands alone, for nl_dump(). */
+void nft_elem_get(struct nft *t, const char *set, const void *key,
+    size_t klen);
+
+/* ---- a rule: its frame, expressions in between */
+void nft_rule(struct nft *t, const char *chain, const char *whose,
+    const char *name);
+void nft_rule_end(struct nft *t);
 void nft_counter(struct nft *t);
-/* End a rule whose xt match insists on the rule's protocol. */
-void nft_do_proto(struct nft *t, int verdict, uint8_t proto);
-
-/* ---- loads into a register */
-void nft_meta(struct nft *t, uint32_t key, uint32_t reg);
-void nft_payload(struct nft *t, uint32_t base, uint32_t off, uint32_t len,
-    uint32_t reg);
-void nft_ct(struct nft *t, uint32_t key, uint32_t reg);
-
-/* ---- comparisons, register 1 */
-void nft_cmp(struct nft *t, uint32_t op, const void *raw, size_t len);
-void nft_mask(struct nft *t, const void *raw_mask, size_t len);
-
-/* ---- whole conditions */
-void nft_ifname(struct nft *t, uint32_t key, uint32_t op, const char *name);
-/* every interface whose name begins so */
-void nft_ifprefix(struct nft *t, uint32_t key, uint32_t op,
-    const char *prefix);
-void nft_l4proto(struct nft *t, uint8_t proto);
-/* NFT_PAYLOAD: bytes at off of the network header within net/prefix */
-void nft_ip(struct nft *t, uint32_t off, uint32_t op, uint32_t addr,
-    unsigned prefix);
-void nft_port(struct nft *t, uint32_t off, uint16_t port);
-/* (field & mask) != 0, for ct state and ct status */
-void nft_ct_any(struct nft *t, uint32_t key, uint32_t mask);
-void nft_ct_dir(struct nft *t, uint8_t dir);
-
-#define IP_SRC 12u	/* offsets in the IPv4 header */
-#define IP_DST 16u
-#define L4_SPORT 0u
-#define L4_DPORT 2u
-
-/* ---- xtables extensions, which iptables shows as ordinary rules */
-void nft_match(struct nft *t, const char *name, uint32_t rev,
-    const void *info, size_t len);
-void nft_target(struct nft *t, const char *name, uint32_t rev,
-    const void *info, size_t len);
-
-/* ---- one expression, for what has no function of its own */
 struct nft_expr {
 	struct nlattr *elem, *data;
 };
 struct nft_expr nft_expr(struct nft *t, const char *name);
 void nft_expr_end(struct nft *t, struct nft_expr x);
 void nft_u32(struct nft *t, uint16_t type, uint32_t v);
+void nft_data(struct nft *t, uint16_t type, const void *raw, size_t len);
+
+/* ---- reading what the kernel lists: never believed to be ours */
+/* The text of a comment (userdata of a rule or an element; NULL is allowed),
+ * or "". */
+const char *nft_note_of(const struct nlattr *userdata);
+/* A question for all of one kind (NFT_MSG_GET...), to be narrowed by
+ * attributes and sent with nl_dump(). */
+void nft_ask(struct nlbatch *b, struct nlsock *s, void *buf, size_t size,
+    uint16_t type, uint8_t family);
 
 #endif

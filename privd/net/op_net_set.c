@@ -22,7 +22,6 @@
 #include "privd/net/ops.h"
 #include "privd/net/ports.h"
 #include "privd/net/readback.h"
-#include "privd/net/vmlists.h"
 
 struct change {
 	struct net *n;
@@ -64,15 +63,12 @@ inside_set(struct change *c, const struct req_net_up *up, struct err *e)
 	unsigned bad = 0;
 
 	nft_begin(&t, &c->inside, n->buf, n->buf_size);
-	vmlist_replace(&t, &in, c->touch_ports);
+	vmrules_lists(&t, &in, c->touch_ports);
 	if (nft_commit(&t, &bad) < 0)
 		return err_step(e, STEP_RULES, errno,
 		    "the kernel refused object %u of the change", bad);
-	if (readback_chain(&c->inside, &t, "filter", "ALLOW", e) < 0 ||
-	    (c->touch_ports &&
-		(readback_chain(&c->inside, &t, "filter", "PUB", e) < 0 ||
-		    readback_chain(&c->inside, &t, "nat", "PREROUTING",
-			e) < 0))) {
+	if (readback_chain(&c->inside, &t, vm_rules.chains[VM_RANGES].name,
+		e) < 0) {
 		e->step = STEP_RULES;
 		return -1;
 	}

@@ -2,7 +2,7 @@
 /*
  * Runs in privd-net, asked by ctld through front: the rules that are in force
  * in a VM's namespace, with their counters. They are read from the kernel and
- * named by the comments that vmrules.c gave them; a rule of somebody else
+ * named by the comments that their rows gave them; a rule of somebody else
  * (only root could have made it) is counted as "foreign".
  */
 #include <endian.h>
@@ -10,12 +10,9 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
-#include <linux/netfilter/nf_tables_compat.h>
-#include <linux/netfilter/nfnetlink.h>
 
 #include "policy/steps.h"
 #include "privd/net/ops.h"
-#include "privd/net/vmlists.h"
 
 #define RETRIES 5
 
@@ -24,6 +21,7 @@ struct show {
 	const struct vmnet *v;
 	struct rep_net_show *rp;
 	char prefix[NFT_NOTE_MAX];
+	int set;		/* VM_SET_ whose elements are coming */
 	int full;
 };
 
@@ -41,41 +39,31 @@ big64(const struct nlattr *a)
 	return be64toh(raw);
 }
 
-/* The counter of a rule, and its match of a flow's tuple if it has one. */
-static int
-look(const struct nlattr *exprs, struct count *c,
-    struct xt_conntrack_mtinfo3 *m)
+static struct count
+counts(const struct nlattr *a, size_t len)
 {
-	const struct nlattr *a, *in, *data, *info;
-	size_t left, len, dlen;
-	const char *name;
-	int matched = 0;
+	return (struct count){ big64(nlm_find(a, len, NFTA_COUNTER_PACKETS)),
+		big64(nlm_find(a, len, NFTA_COUNTER_BYTES)) };
+}
 
-	memset(c, 0, sizeof(*c));
-	if (exprs == NULL)
-		return 0;
-	for (a = nlm_inside(exprs, &left); nlm_attr_ok(a, left);
-	    a = nlm_attr_next(a, &left)) {
-		in = nlm_inside(a, &len);
-		name = nlm_str(nlm_find(in, len, NFTA_EXPR_NAME));
-		data = nlm_find(in, len, NFTA_EXPR_DATA);
-		if (data == NULL)
-			continue;
-		data = nlm_inside(data, &dlen);
-		if (strcmp(name, "counter") == 0) {
-			c->packets = big64(nlm_find(data, dlen,
-			    NFTA_COUNTER_PACKETS));
-			c->bytes = big64(nlm_find(data, dlen,
-			    NFTA_COUNTER_BYTES));
-		}
-		info = nlm_find(data, dlen, NFTA_MATCH_INFO);
-		if (strcmp(name, "match") == 0 && info != NULL &&
-		    nlm_len(info) >= sizeof(*m)) {
-			memcpy(m, nlm_data(info), sizeof(*m));
-			matched = 1;
-		}
-	}
-	return matched;
+/* Of an expression, if it is a counter: *c, else as it was. */
+static void
+counter(const struct nlattr *expr, struct count *c)
+{
+	const struct nlattr *in, *data;
+	size_t len;
+
+	if (expr == NULL)
+		return;
+	in = nlm_inside(expr, &len);
+	if (strcmp(nlm_str(nlm_find(in, len, NFTA_EXPR_NAME)),
+		"counter") != 0)
+		return;
+	data = nlm_find(in, len, NFTA_EXPR_DATA);
+	if (data == NULL)
+		return;
+	in = nlm_inside(data, &len);
+	*c = counts(in, len);
 }
 
 static void
@@ -99,68 +87,134 @@ add_rule(struct show *s, const char *name, const struct count *c)
 	r[i].bytes += c->bytes;
 }
 
-static void
-add_allow(struct show *s, const struct xt_conntrack_mtinfo3 *m,
-    const struct count *c)
+/* The comment of one of our rules or elements, without whose it is; NULL:
+ * it is somebody else's. */
+static const char *
+named(const struct show *s, const struct nlattr *userdata)
 {
-	struct net_allow_count *a = &s->rp->allow[s->rp->nallow];
+	const char *name = nft_note_of(userdata);
+	size_t n = strlen(s->prefix);
 
-	if (s->rp->nallow == NET_ALLOW_MAX) {
-		s->full = 1;
-		return;
-	}
-	s->rp->nallow++;
-	ct_orig_read(m, &a->allow);
-	a->packets = c->packets;
-	a->bytes = c->bytes;
+	return strncmp(name, s->prefix, n) == 0 ? name + n : NULL;
 }
 
-/* The rule of a guest port is that of each host port that leads there. */
-static void
-add_port(struct show *s, const struct xt_conntrack_mtinfo3 *m,
-    const struct count *c)
+/* An entry that is a rule is known by its name. */
+static int
+add_range(struct show *s, const char *name, const struct count *c)
 {
-	const struct held_port *p = s->v->ports;
-	struct net_allow is;
+	struct net_allow_count *a = s->rp->allow;
+	char text[NFT_NOTE_MAX];
 	unsigned i;
 
-	ct_orig_read(m, &is);
-	for (i = 0; i < s->v->nports && i < NET_PORTS_MAX; i++)
-		if (p[i].proto == is.proto && p[i].guest == is.port_lo) {
-			s->rp->ports[i].packets = c->packets;
-			s->rp->ports[i].bytes = c->bytes;
+	for (i = 0; i < s->rp->nallow; i++)
+		if (strcmp(allow_text(&a[i].allow, text), name) == 0) {
+			a[i].packets = c->packets;
+			a[i].bytes = c->bytes;
+			return 1;
 		}
+	return 0;
 }
 
 static int
 one_rule(const struct nlmsghdr *h, void *arg)
 {
-	struct xt_conntrack_mtinfo3 m = { .match_flags = 0 };
+	struct count c = { 0, 0 };
 	struct show *s = arg;
-	const struct nlattr *a;
+	const struct nlattr *a, *e;
 	const char *name;
-	struct count c;
-	size_t len, n = strlen(s->prefix);
+	size_t len, n;
 
-	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWRULE))
+	if (h->nlmsg_type != NFT_TYPE(NFT_MSG_NEWRULE))
 		return 0;
 	a = nlm_attrs(h, sizeof(struct nfgenmsg), &len);
-	(void)look(nlm_find(a, len, NFTA_RULE_EXPRESSIONS), &c, &m);
-	name = nft_note_of(nlm_find(a, len, NFTA_RULE_USERDATA));
-	if (strncmp(name, s->prefix, n) != 0)
+	name = named(s, nlm_find(a, len, NFTA_RULE_USERDATA));
+	e = nlm_find(a, len, NFTA_RULE_EXPRESSIONS);
+	if (e != NULL)
+		for (e = nlm_inside(e, &n); nlm_attr_ok(e, n);
+		    e = nlm_attr_next(e, &n))
+			counter(e, &c);
+	if (name == NULL)
 		name = "foreign";
-	else
-		name += n;
-	if (strcmp(name, "allow") == 0)
-		add_allow(s, &m, &c);
-	else if (strcmp(name, "port") == 0)
-		add_port(s, &m, &c);
-	else
+	if (!add_range(s, name, &c))
 		add_rule(s, name, &c);
 	return 0;
 }
 
-/* What no rule decided: the policies that drop. */
+static void
+add_allow(struct show *s, const void *key, size_t len, const struct count *c)
+{
+	struct net_allow_count *a = s->rp->allow;
+	struct allow_key k;
+	unsigned i;
+
+	for (i = 0; i < s->rp->nallow; i++)
+		if (allow_key(&a[i].allow, &k) == s->set && k.len == len &&
+		    memcmp(k.b, key, len) == 0) {
+			a[i].packets = c->packets;
+			a[i].bytes = c->bytes;
+		}
+}
+
+/* A guest port's element is that of each host port that leads there. */
+static void
+add_port(struct show *s, const void *key, size_t len, const struct count *c)
+{
+	struct net_port_count *p = s->rp->ports;
+	struct allow_key k;
+	unsigned i;
+
+	for (i = 0; i < s->rp->nports; i++) {
+		pub_key(p[i].port.proto, p[i].port.guest, &k);
+		if (k.len == len && memcmp(k.b, key, len) == 0) {
+			p[i].packets += c->packets;
+			p[i].bytes += c->bytes;
+		}
+	}
+}
+
+static void
+element(struct show *s, const struct nlattr *e)
+{
+	struct count c = { 0, 0 };
+	const struct nlattr *a, *k;
+	const char *name;
+	size_t len, n;
+
+	a = nlm_inside(e, &len);
+	counter(nlm_find(a, len, NFTA_SET_ELEM_EXPR), &c);
+	name = named(s, nlm_find(a, len, NFTA_SET_ELEM_USERDATA));
+	if (name != NULL)
+		add_rule(s, name, &c);
+	k = nlm_find(a, len, NFTA_SET_ELEM_KEY);
+	if (k == NULL)
+		return;
+	k = nlm_inside(k, &n);
+	k = nlm_find(k, n, NFTA_DATA_VALUE);
+	if (k == NULL)
+		return;
+	if (s->set == VM_SET_PUB || s->set == VM_SET_LOCAL)
+		add_port(s, nlm_data(k), nlm_len(k), &c);
+	else
+		add_allow(s, nlm_data(k), nlm_len(k), &c);
+}
+
+static int
+elements(const struct nlmsghdr *h, void *arg)
+{
+	const struct nlattr *a, *list;
+	size_t n;
+
+	a = nlm_attrs(h, sizeof(struct nfgenmsg), &n);
+	list = nlm_find(a, n, NFTA_SET_ELEM_LIST_ELEMENTS);
+	if (h->nlmsg_type != NFT_TYPE(NFT_MSG_NEWSETELEM) || list == NULL)
+		return 0;
+	for (a = nlm_inside(list, &n); nlm_attr_ok(a, n);
+	    a = nlm_attr_next(a, &n))
+		element(arg, a);
+	return 0;
+}
+
+/* IPv6 has no rules, but policies that drop. */
 static int
 one_chain(const struct nlmsghdr *h, void *arg)
 {
@@ -171,19 +225,15 @@ one_chain(const struct nlmsghdr *h, void *arg)
 	char name[64];
 	size_t len, ilen;
 
-	if (h->nlmsg_type != (NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWCHAIN) ||
-	    g == NULL)
+	if (h->nlmsg_type != NFT_TYPE(NFT_MSG_NEWCHAIN) || g == NULL)
 		return 0;
 	a = nlm_attrs(h, sizeof(*g), &len);
 	in = nlm_find(a, len, NFTA_CHAIN_COUNTERS);
-	if (in == NULL ||
-	    ntohl(nlm_u32(nlm_find(a, len, NFTA_CHAIN_POLICY))) != NF_DROP)
+	if (in == NULL || g->nfgen_family != NFPROTO_IPV6)
 		return 0;
 	in = nlm_inside(in, &ilen);
-	c.packets = big64(nlm_find(in, ilen, NFTA_COUNTER_PACKETS));
-	c.bytes = big64(nlm_find(in, ilen, NFTA_COUNTER_BYTES));
-	(void)snprintf(name, sizeof(name), "policy of %s%.8s %.12s",
-	    g->nfgen_family == NFPROTO_IPV6 ? "ip6 " : "",
+	c = counts(in, ilen);
+	(void)snprintf(name, sizeof(name), "policy of ip6 %.8s %.12s",
 	    nlm_str(nlm_find(a, len, NFTA_CHAIN_TABLE)),
 	    nlm_str(nlm_find(a, len, NFTA_CHAIN_NAME)));
 	add_rule(s, name, &c);
@@ -191,29 +241,49 @@ one_chain(const struct nlmsghdr *h, void *arg)
 }
 
 static int
-dump(struct show *s, struct nlsock *sock, uint16_t type, nl_cb *cb)
+dump(struct show *s, struct nlsock *sock, uint16_t type, const char *set,
+    nl_cb *cb)
 {
 	_Alignas(8) unsigned char buf[NL_MSG_MAX];
-	struct nfgenmsg g = { .nfgen_family = NFPROTO_UNSPEC,
-		.version = NFNETLINK_V0 };
 	struct nlbatch b;
 
-	nl_begin(&b, sock, buf, sizeof(buf));
-	nl_msg(&b, (uint16_t)(NFNL_SUBSYS_NFTABLES << 8 | type), NLM_F_DUMP,
-	    &g, sizeof(g));
+	nft_ask(&b, sock, buf, sizeof(buf), type,
+	    set != NULL ? NFPROTO_IPV4 : NFPROTO_UNSPEC);
+	if (set != NULL) {
+		nlm_put_strz(b.h, NFTA_SET_ELEM_LIST_TABLE, VM_TABLE);
+		nlm_put_strz(b.h, NFTA_SET_ELEM_LIST_SET, set);
+	}
 	nl_end(&b);
 	return nl_dump(&b, cb, s);
+}
+
+/* With mode NET_NONE there are no sets. */
+static int
+all(struct show *s, struct nlsock *sock)
+{
+	if (dump(s, sock, NFT_MSG_GETRULE, NULL, one_rule) < 0 ||
+	    dump(s, sock, NFT_MSG_GETCHAIN, NULL, one_chain) < 0)
+		return -1;
+	for (s->set = 0; s->set < VM_SETS && s->v->networked; s->set++)
+		if (dump(s, sock, NFT_MSG_GETSETELEM,
+			vm_rules.sets[s->set].name, elements) < 0)
+			return -1;
+	return 0;
 }
 
 static void
 begin(struct show *s)
 {
-	const struct held_port *p = s->v->ports;
+	const struct vmnet *v = s->v;
+	const struct held_port *p = v->ports;
 	unsigned i;
 
 	memset(s->rp, 0, sizeof(*s->rp));
-	s->rp->nports = s->v->nports;
-	for (i = 0; i < s->v->nports; i++)
+	s->rp->nallow = v->nallow;
+	for (i = 0; i < v->nallow && i < NET_ALLOW_MAX; i++)
+		s->rp->allow[i].allow = v->allow[i];
+	s->rp->nports = v->nports;
+	for (i = 0; i < v->nports; i++)
 		s->rp->ports[i].port = (struct net_port){
 			.addr = p[i].addr == INADDR_ANY ? NET_ADDR_ANY :
 							  p[i].addr,
@@ -231,8 +301,7 @@ show(struct show *s, struct err *e)
 		return err_step(e, STEP_RULES, errno, "socket");
 	for (i = 0; i < RETRIES; i++) {
 		begin(s);
-		if (dump(s, &sock, NFT_MSG_GETRULE, one_rule) == 0 &&
-		    dump(s, &sock, NFT_MSG_GETCHAIN, one_chain) == 0)
+		if (all(s, &sock) == 0)
 			return 0;
 		if (errno != EINTR)
 			break;

@@ -63,8 +63,6 @@ rules_in(struct net *n, const struct vmnet *v, uint32_t slot,
 		return err_step(e, STEP_RULES, errno, "socket");
 	nft_begin(&t, &s, n->buf, n->buf_size);
 	vmrules(&t, &in);
-	if (rq->mode != NET_NONE)
-		vmguard(&t, &in);
 	if (nft_commit(&t, &bad) < 0)
 		return err_step(e, STEP_RULES, errno,
 		    "the kernel refused object %u", bad);

@@ -4,10 +4,10 @@
  * kernel lists is compared with what was meant. The kernel may add attributes
  * of its own and orders them as it likes; each one that was sent must be
  * there with the same value. Rules are listed in the order of their chains,
- * which is the order in which every rule set of ours is written.
+ * which is the order in which every rule set of ours is written; elements of
+ * a set in no order.
  */
 #include <errno.h>
-#include <linux/netfilter/nfnetlink.h>
 #include <string.h>
 
 #include "privd/net/readback.h"
@@ -94,6 +94,10 @@ same_rule(const struct nlmsghdr *want, const struct nlmsghdr *got)
 
 	if (wc == NULL || gc == NULL || !same_value(wc, gc))
 		return 0;
+	/* op_net_show.c knows rules by their comments */
+	if (strcmp(nft_note_of(nlm_find(w, wlen, NFTA_RULE_USERDATA)),
+		nft_note_of(nlm_find(g, glen, NFTA_RULE_USERDATA))) != 0)
+		return 0;
 	w = nlm_find(w, wlen, NFTA_RULE_EXPRESSIONS);
 	g = nlm_find(g, glen, NFTA_RULE_EXPRESSIONS);
 	if (w == NULL || g == NULL)
@@ -162,7 +166,7 @@ next_sent(struct cursor *c)
 	while (c->pos < c->end) {
 		h = (const void *)c->pos;
 		c->pos += nl_align(h->nlmsg_len);
-		if (h->nlmsg_type == (NFNL_SUBSYS_NFTABLES << 8 | c->type) &&
+		if (h->nlmsg_type == NFT_TYPE(c->type) &&
 		    concerns(c, h))
 			return h;
 	}
@@ -193,8 +197,6 @@ static int
 one_kind(struct nlsock *s, const struct nft *sent, struct cursor *c)
 {
 	_Alignas(8) unsigned char buf[NL_MSG_MAX];
-	struct nfgenmsg g = { .nfgen_family = c->family,
-		.version = NFNETLINK_V0 };
 	struct nlbatch b;
 	int i;
 
@@ -202,12 +204,10 @@ one_kind(struct nlsock *s, const struct nft *sent, struct cursor *c)
 		c->pos = sent->b.buf;
 		c->end = sent->b.buf + sent->b.used;
 		c->seen = 0;
-		nl_begin(&b, s, buf, sizeof(buf));
-		nl_msg(&b,
-		    NFNL_SUBSYS_NFTABLES << 8 |
-			(c->type == NFT_MSG_NEWRULE ? NFT_MSG_GETRULE :
-						      NFT_MSG_GETCHAIN),
-		    NLM_F_DUMP, &g, sizeof(g));
+		nft_ask(&b, s, buf, sizeof(buf),
+		    c->type == NFT_MSG_NEWRULE ? NFT_MSG_GETRULE :
+						 NFT_MSG_GETCHAIN,
+		    c->family);
 		if (c->type == NFT_MSG_NEWRULE && c->table != NULL)
 			nlm_put_strz(b.h, NFTA_RULE_TABLE, c->table);
 		if (c->type == NFT_MSG_NEWRULE && c->chain != NULL)
@@ -253,11 +253,12 @@ readback(struct nlsock *s, const struct nft *sent, int alone, struct err *e)
 	const struct nlmsghdr *h;
 
 	if (alone)
-		return both_kinds(s, sent, NFPROTO_UNSPEC, NULL, e);
+		return both_kinds(s, sent, NFPROTO_UNSPEC, NULL, e) < 0 ?
+		    -1 : readback_sets(s, sent, e);
 	for (; p < end; p += nl_align(h->nlmsg_len)) {
 		h = (const void *)p;
 		if (h->nlmsg_type ==
-			(NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWTABLE) &&
+			NFT_TYPE(NFT_MSG_NEWTABLE) &&
 		    both_kinds(s, sent, family_of(h), table_of(h), e) < 0)
 			return -1;
 	}
@@ -265,14 +266,14 @@ readback(struct nlsock *s, const struct nft *sent, int alone, struct err *e)
 }
 
 int
-readback_chain(struct nlsock *s, const struct nft *sent, const char *table,
-    const char *chain, struct err *e)
+readback_chain(struct nlsock *s, const struct nft *sent, const char *chain,
+    struct err *e)
 {
-	struct cursor c = { .family = NFPROTO_IPV4, .table = table,
+	struct cursor c = { .family = sent->family, .table = sent->table,
 		.chain = chain, .type = NFT_MSG_NEWRULE };
 
 	if (one_kind(s, sent, &c) < 0)
 		return err_set(e, errno, "rule %u of %s is not as it was sent",
 		    c.seen, chain);
-	return 0;
+	return readback_sets(s, sent, e);
 }

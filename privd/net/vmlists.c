@@ -1,186 +1,161 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs in privd-net; writes into memory only. Invariant: as vmrules.c, no
- * rule accepts a flow because it is established; so what a new list or a
- * taken back port forbids ends at once, in both directions, and what both
- * lists allow never meets a gap.
+ * Runs in privd-net; writes into memory only. Where a list's entries and the
+ * published ports go: an exact address is an element of a set, so that a
+ * packet costs the same with one of them and with a thousand; what spans
+ * addresses or ports is a rule. Sets of intervals would hold those too, but
+ * refuse entries that overlap, which are an owner's right to write.
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
-#include <linux/netfilter/nf_nat.h>
 
-#include "common/vmfd.h"
-#include "privd/net/nftset.h"
-#include "privd/net/vmlists.h"
+#include "privd/net/vmrules.h"
 
-void
-ct_match(struct nft *t, const struct xt_conntrack_mtinfo3 *m)
+/* As nf_tables lays keys out: every field in whole 32 bits. */
+static void
+put_key(struct allow_key *k, const void *field, size_t len)
 {
-	unsigned char info[XT_SIZE(*m)] = { 0 };
-
-	memcpy(info, m, sizeof(*m));
-	nft_match(t, "conntrack", 3, info, sizeof(info));
+	memcpy(k->b + k->len, field, len);
+	k->len += (len + 3) & ~(size_t)3;
 }
 
 void
-ct_orig(struct xt_conntrack_mtinfo3 *m, const struct net_allow *a)
+pub_key(uint8_t proto, uint16_t guest, struct allow_key *k)
 {
-	memset(m, 0, sizeof(*m));
-	if (a->prefix > 0) {
-		m->match_flags |= XT_CONNTRACK_ORIGDST;
-		m->origdst_addr.ip = htonl(a->addr);
-		m->origdst_mask.ip = htonl(UINT32_MAX << (32 - a->prefix));
-	}
-	if (a->proto != 0) {
-		m->match_flags |= XT_CONNTRACK_PROTO;
-		m->l4proto = a->proto;
-	}
-	if (a->port_lo != 0) {
-		m->match_flags |= XT_CONNTRACK_ORIGDST_PORT;
-		m->origdst_port = a->port_lo;
-		m->origdst_port_high = a->port_hi;
-	}
+	uint16_t port = htons(guest);
+
+	memset(k, 0, sizeof(*k));
+	put_key(k, &proto, sizeof(proto));
+	put_key(k, &port, sizeof(port));
 }
 
-void
-ct_orig_read(const struct xt_conntrack_mtinfo3 *m, struct net_allow *a)
+int
+allow_key(const struct net_allow *a, struct allow_key *k)
 {
-	memset(a, 0, sizeof(*a));
-	if ((m->match_flags & XT_CONNTRACK_ORIGDST) != 0) {
-		a->addr = ntohl(m->origdst_addr.ip);
-		a->prefix = (uint8_t)__builtin_popcount(m->origdst_mask.ip);
-	}
-	if ((m->match_flags & XT_CONNTRACK_PROTO) != 0)
-		a->proto = (uint8_t)m->l4proto;
-	if ((m->match_flags & XT_CONNTRACK_ORIGDST_PORT) != 0) {
-		a->port_lo = m->origdst_port;
-		a->port_hi = m->origdst_port_high;
-	}
+	uint32_t addr = htonl(a->addr);
+	uint16_t port = htons(a->port_lo);
+
+	memset(k, 0, sizeof(*k));
+	if (a->prefix != 32 || a->port_lo != a->port_hi)
+		return -1;
+	if (a->proto != 0)
+		put_key(k, &a->proto, sizeof(a->proto));
+	put_key(k, &addr, sizeof(addr));
+	if (a->port_lo == 0)
+		return a->proto == 0 ? VM_SET_ADDR : VM_SET_PROTO;
+	put_key(k, &port, sizeof(port));
+	return VM_SET_PORT;
 }
 
-void
-accept_orig(struct nft *t, const char *chain, const struct net_allow *a)
+const char *
+allow_text(const struct net_allow *a, char *text)
 {
-	struct xt_conntrack_mtinfo3 m;
+	const char *proto = a->proto == IPPROTO_TCP ? "tcp" :
+	    a->proto == IPPROTO_UDP ? "udp" :
+	    a->proto == IPPROTO_ICMP ? "icmp" : "any";
+	size_t n;
 
-	ct_orig(&m, a);
-	nft_rule(t, chain);
-	if (m.match_flags != 0)
-		ct_match(t, &m);
-	nft_do(t, NF_ACCEPT);
+	(void)snprintf(text, NFT_NOTE_MAX, "allow %s:%u.%u.%u.%u/%u", proto,
+	    a->addr >> 24, a->addr >> 16 & 255, a->addr >> 8 & 255,
+	    a->addr & 255, a->prefix);
+	n = strlen(text);
+	if (a->port_lo != 0)
+		(void)snprintf(text + n, NFT_NOTE_MAX - n, ":%u-%u",
+		    a->port_lo, a->port_hi);
+	return text;
 }
 
-/* Is entry i the first that publishes this guest port? *local: is it
- * published on loopback addresses only? */
-static int
-first_of_guest_port(const struct req_net_up *rq, unsigned i, int *local)
+/* An entry that no set holds, as a row of its own. */
+static void
+range(struct nft *t, const struct net_allow *a, const char *whose)
+{
+	enum { PROTO, NET, LOW, HIGH, N };
+	const uint16_t lo = htons(a->port_lo), hi = htons(a->port_hi);
+	const struct value v[N] = {
+		[PROTO] = value_raw(&a->proto, sizeof(a->proto)),
+		[NET] = value_addr(a->addr, a->prefix),
+		[LOW] = value_raw(&lo, sizeof(lo)),
+		[HIGH] = value_raw(&hi, sizeof(hi))
+	};
+	const struct fill f = { .v = v, .note = whose };
+	char text[NFT_NOTE_MAX];
+	struct rule r = { .chain = VM_RANGES, .action = ACCEPT,
+		.name = allow_text(a, text) };
+	struct term *m = r.t;
+
+	if (a->proto != 0)
+		*m++ = (struct term){ EQ, PROTO, 0, { CT_PROTO } };
+	if (a->prefix != 0)
+		*m++ = (struct term){ EQ, NET, 0, { CT_DADDR } };
+	if (a->port_lo != 0)
+		*m++ = (struct term){ WITHIN, LOW, 0, { CT_DPORT } };
+	rules_one(t, &vm_rules, &r, &f);
+}
+
+int
+pub_local(const struct req_net_up *rq, unsigned i)
 {
 	const struct net_port *p = &rq->ports[i], *q;
 	unsigned j;
+	int local = 1;
 
-	*local = 1;
 	for (j = 0; j < rq->nports; j++) {
 		q = &rq->ports[j];
 		if (q->proto != p->proto || q->guest != p->guest)
 			continue;
 		if (j < i)
-			return 0;
+			return -1;
 		if (q->addr >> 24 != IN_LOOPBACKNET)
-			*local = 0;
+			local = 0;
 	}
-	return 1;
+	return local;
 }
 
-void
-vmlist_dnat(struct nft *t, const struct vmrules *v)
+static void
+put(struct nft *t, int set, const struct allow_key *k)
 {
-	unsigned char info[XT_SIZE(struct nf_nat_range2)] = { 0 };
-	struct nf_nat_range2 d = { .flags = NF_NAT_RANGE_MAP_IPS,
-		.min_addr.ip = htonl(GUEST_ADDR),
-		.max_addr.ip = htonl(GUEST_ADDR) };
-	const struct net_port *p;
-	unsigned i;
-	int local;
-
-	memcpy(info, &d, sizeof(d));
-	nft_note(t, VM_NOTE "new flows to ports", v->slot);
-	for (i = 0; i < v->rq->nports; i++) {
-		if (!first_of_guest_port(v->rq, i, &local))
-			continue;
-		p = &v->rq->ports[i];
-		nft_rule(t, "PREROUTING");
-		nft_ifname(t, NFT_META_IIFNAME, NFT_CMP_EQ, VETH_NAME);
-		nft_l4proto(t, p->proto);
-		nft_port(t, L4_DPORT, p->guest);
-		nft_counter(t);
-		nft_target(t, "DNAT", 2, info, sizeof(info));
-		nft_end(t);
-	}
+	nft_elem_more(t, vm_rules.sets[set].name, &(struct elem){
+	    .key = k->b, .klen = k->len });
 }
 
-void
-vmlist_allow(struct nft *t, const struct vmrules *v)
+static void
+ports(struct nft *t, const struct req_net_up *rq, int set)
 {
-	static const struct net_allow all;
+	struct allow_key k;
 	unsigned i;
 
-	nft_note(t, VM_NOTE "allow", v->slot);
-	if ((v->c->compose & COMPOSE_FIREWALL) == 0) {
-		accept_orig(t, "ALLOW", &all);
-		return;
-	}
-	for (i = 0; i < v->rq->nallow; i++)
-		accept_orig(t, "ALLOW", &v->rq->allow[i]);
-}
-
-void
-vmlist_pub(struct nft *t, const struct vmrules *v)
-{
-	struct xt_conntrack_mtinfo3 m;
-	struct net_allow a;
-	unsigned i;
-	int local;
-
-	nft_note(t, VM_NOTE "port", v->slot);
-	for (i = 0; i < v->rq->nports; i++) {
-		if (!first_of_guest_port(v->rq, i, &local))
-			continue;
-		memset(&a, 0, sizeof(a));
-		a.addr = v->vm;
-		a.prefix = 32;
-		a.proto = v->rq->ports[i].proto;
-		a.port_lo = a.port_hi = v->rq->ports[i].guest;
-		ct_orig(&m, &a);
-		if (local) {
-			/* localhost's flows come from the veth's host end;
-			 * this holds even with the host's table flushed */
-			m.match_flags |= XT_CONNTRACK_ORIGSRC;
-			m.origsrc_addr.ip = htonl(v->host);
-			m.origsrc_mask.ip = UINT32_MAX;
+	for (i = 0; i < rq->nports; i++)
+		if (pub_local(rq, i) == (set == VM_SET_LOCAL)) {
+			pub_key(rq->ports[i].proto, rq->ports[i].guest, &k);
+			put(t, set, &k);
 		}
-		nft_rule(t, "PUB");
-		ct_match(t, &m);
-		nft_do(t, NF_ACCEPT);
-	}
-	nft_note(t, VM_NOTE "no published port", v->slot);
-	nft_rule(t, "PUB");
-	nft_do(t, NF_DROP);
+	nft_elems_end(t);
 }
 
 void
-vmlist_replace(struct nft *t, const struct vmrules *v, int ports)
+vmlists_ports(struct nft *t, const struct vmrules *v)
 {
-	if (ports) {
-		nft_use(t, NFPROTO_IPV4, "nat");
-		nft_empty(t, "PREROUTING");
-		vmlist_dnat(t, v);
+	ports(t, v->rq, VM_SET_PUB);
+	ports(t, v->rq, VM_SET_LOCAL);
+}
+
+void
+vmlists_allow(struct nft *t, const struct vmrules *v, const char *whose)
+{
+	const struct req_net_up *rq = v->rq;
+	struct allow_key k;
+	unsigned i;
+	int set;
+
+	for (set = VM_SET_PORT; set <= VM_SET_ADDR; set++) {
+		for (i = 0; i < rq->nallow; i++)
+			if (allow_key(&rq->allow[i], &k) == set)
+				put(t, set, &k);
+		nft_elems_end(t);
 	}
-	nft_use(t, NFPROTO_IPV4, "filter");
-	nft_empty(t, "ALLOW");
-	if (ports)
-		nft_empty(t, "PUB");
-	vmlist_allow(t, v);
-	if (ports)
-		vmlist_pub(t, v);
+	for (i = 0; i < rq->nallow; i++)
+		if (allow_key(&rq->allow[i], &k) < 0)
+			range(t, &rq->allow[i], whose);
 }

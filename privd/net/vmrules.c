@@ -1,31 +1,35 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs in privd-net; writes into memory only. Distrusts the guest: there is
- * no accept for established flows. Every packet of a flow is judged by the
+ * Runs in privd-net; data, and writing into memory. Distrusts the guest: the
+ * guard sees each of its frames before the kernel's own code does, and there
+ * is no accept for established flows. Every packet of a flow is judged by the
  * flow's original tuple, in both directions, so that a flow that a new list
- * forbids ends with it. Invariant: a packet passes only by an ALLOW or a PUB
- * rule (or the operator's dns), never by the absence of a rule.
+ * forbids ends with it. Invariant: a packet passes only by the list or by a
+ * published port (or the operator's dns), never by the absence of a rule.
  */
 #include <arpa/inet.h>
-#include <net/if.h>
 #include <netinet/in.h>
+#include <stdio.h>
 #include <string.h>
+#include <net/if_arp.h>
+#include <linux/if_packet.h>
 #include <linux/netfilter/nf_conntrack_common.h>
-#include <linux/netfilter/nf_nat.h>
-#include <linux/netfilter/xt_connlimit.h>
-#include <linux/netfilter/xt_mac.h>
-#include <linux/netfilter_ipv4/ip_tables.h>
+#include <linux/netfilter/nf_conntrack_tuple_common.h>
 
 #include "common/vmfd.h"
-#include "privd/net/vmlists.h"
+#include "privd/net/vmrules.h"
 
+#define GUARD_PRIO (-500)
 #define GUEST_NET 0xac100000u
 #define GUEST_NET_PREFIX 30
-#define TCP_FLAGS_OFF 13
 #define TCP_FLAGS_MASK 0x17	/* FIN SYN RST ACK */
 #define TCP_FLAG_SYN 0x02
 #define ICMP_ECHO_REQUEST 8
-#define ICMP_ANY_CODE 0xff
+#define PORT_DNS 53
+#define CT_BIT(state) (1u << ((state) + 1))	/* as nf_tables sees it */
+
+const unsigned char guest_mac[6] = { 0x06, 0x00, 0xac, 0x10, 0x00,
+	0x02 };
 
 static const struct cidr denied[] = {
 	{ 0x00000000, 8 },  /* "this" network */
@@ -50,235 +54,295 @@ vmrules_denied(unsigned i)
 	return i < sizeof(denied) / sizeof(denied[0]) ? &denied[i] : NULL;
 }
 
-static void
-ct_state(struct nft *t, uint16_t state)
-{
-	struct xt_conntrack_mtinfo3 m = { .match_flags = XT_CONNTRACK_STATE,
-		.state_mask = state };
+/* ---- the rows */
 
-	ct_match(t, &m);
+enum { WITH_NET = 1, WITH_DNS = 2, WITH_LIST = 4, WITHOUT_LIST = 8 };
+
+enum { V_TAP, V_VETH, V_ETHER, V_GUEST, V_GUEST_MAC, V_GATEWAY, V_GUEST_NET,
+	V_TYPE_ARP, V_TYPE_IP, V_TYPE_VLAN, V_ARP_ASKS, V_TO_US, V_PLAIN_IP,
+	V_TCP, V_UDP, V_ICMP, V_SYN, V_ECHO, V_INVALID, V_NEW, V_DNATTED, V_CONFIRMED,
+	V_ORIGINAL, V_REPLY, V_DNS, V_PORT_DNS, V_VM, V_HOST, V_POOL, V_FLOWS,
+	V_RATE, VALUES };
+
+#define IP4_CHAIN(c, nm, ty, h, p, pol) [VM_##c] = { nm, VM_TABLE, NFPROTO_IPV4, \
+	0, ty, h, p, pol, NULL }
+#define IP6_CHAIN(c, nm, h) [VM_##c] = { nm, "filter", NFPROTO_IPV6, 0, "filter", \
+	h, 0, NF_DROP, NULL }
+
+static const struct chain chains[VM_CHAINS] = {
+	[VM_GUARD] = { "guard", VM_TABLE, NFPROTO_NETDEV, WITH_NET, "filter",
+	    NF_NETDEV_INGRESS, GUARD_PRIO, NF_DROP, TAP_NAME },
+	IP4_CHAIN(PRE, "pre", "filter", NF_INET_PRE_ROUTING, -300, NF_DROP),
+	IP4_CHAIN(PRE_NAT, "pre_nat", "nat", NF_INET_PRE_ROUTING, -100,
+	    NF_ACCEPT),
+	IP4_CHAIN(POST_NAT, "post_nat", "nat", NF_INET_POST_ROUTING, 100,
+	    NF_ACCEPT),
+	IP4_CHAIN(INPUT, "input", "filter", NF_INET_LOCAL_IN, 0, NF_DROP),
+	IP4_CHAIN(OUTPUT, "output", "filter", NF_INET_LOCAL_OUT, -300,
+	    NF_DROP),
+	IP4_CHAIN(FORWARD, "forward", "filter", NF_INET_FORWARD, 0, NF_DROP),
+	IP4_CHAIN(EGRESS, "egress", NULL, 0, 0, 0),
+	IP4_CHAIN(ALLOW, "allow", NULL, 0, 0, 0),
+	IP4_CHAIN(PUB, "pub", NULL, 0, 0, 0),
+	/* last: its rules are written after all rows */
+	IP4_CHAIN(RANGES, "ranges", NULL, 0, 0, 0),
+	/* as ip6tables has them: it shows them too */
+	IP6_CHAIN(INPUT6, "INPUT", NF_INET_LOCAL_IN),
+	IP6_CHAIN(FORWARD6, "FORWARD", NF_INET_FORWARD),
+	IP6_CHAIN(OUTPUT6, "OUTPUT", NF_INET_LOCAL_OUT),
+};
+
+static const struct set sets[VM_SETS] = {
+	[VM_SET_PORT] = { "allow_port", NFT_SET_CONCAT, NET_ALLOW_MAX, 1,
+	    { NFT_PROTO, NFT_IPADDR, NFT_SERVICE }, { 0 } },
+	[VM_SET_PROTO] = { "allow_proto", NFT_SET_CONCAT, NET_ALLOW_MAX, 1,
+	    { NFT_PROTO, NFT_IPADDR }, { 0 } },
+	[VM_SET_ADDR] = { "allow_addr", 0, NET_ALLOW_MAX, 1, { NFT_IPADDR },
+	    { 0 } },
+	[VM_SET_DENY] = { "denied", NFT_SET_INTERVAL, 0, 1, { NFT_IPADDR },
+	    { 0 } },
+	[VM_SET_OWN] = { "host", 0, HOST_ADDRS_MAX, 0, { NFT_IPADDR },
+	    { 0 } },
+	[VM_SET_PUB] = { "ports", NFT_SET_CONCAT, NET_PORTS_MAX, 1,
+	    { NFT_PROTO, NFT_SERVICE }, { 0 } },
+	[VM_SET_LOCAL] = { "ports_local", NFT_SET_CONCAT, NET_PORTS_MAX, 1,
+	    { NFT_PROTO, NFT_SERVICE }, { 0 } },
+};
+
+#define IS(f, v) { EQ, V_##v, 0, { f } }
+#define IS_NOT(f, v) { NE, V_##v, 0, { f } }
+#define HAS(f, v) { ANY, V_##v, 0, { f } }
+#define ONE_OF(s, ...) { IN, 0, VM_SET_##s, { __VA_ARGS__ } }
+
+static const struct rule rows[] = {
+	/* What passes the guard is the one ARP question that a guest needs to
+	 * ask, or a plain IPv4 packet of its own, sent to its gateway's MAC. */
+	{ VM_GUARD, DROP, 0, 0, "guard: foreign mac",
+	    { IS_NOT(ETH_SRC, GUEST_MAC) } },
+	/* a tag that the kernel took off is put back for this look */
+	{ VM_GUARD, DROP, 0, 0, "guard: vlan tag", { IS(ETH_TYPE, TYPE_VLAN) } },
+	{ VM_GUARD, ACCEPT, 0, 0, "guard: arp",
+	    { IS(ETH_TYPE, TYPE_ARP), IS(ARP_HEAD, ARP_ASKS),
+	      IS(ARP_SHA, GUEST_MAC), IS(ARP_SPA, GUEST),
+	      IS(ARP_TPA, GATEWAY) } },
+	{ VM_GUARD, ACCEPT, 0, 0, "guard: ipv4",
+	    { IS(ETH_TYPE, TYPE_IP), IS(PKTTYPE, TO_US),
+	      IS(IP_HEAD, PLAIN_IP), IS(SADDR, GUEST) } },
+	{ VM_GUARD, DROP, 0, 0, "guard: other frames", { { 0 } } },
+
+	{ VM_PRE, ACCEPT, 0, 0, "from guest",
+	    { IS(IIF, TAP), IS(IIFTYPE, ETHER), IS(ETH_SRC, GUEST_MAC),
+	      IS(SADDR, GUEST) } },
+	{ VM_PRE, ACCEPT, 0, 0, "to guest",
+	    { IS(IIF, VETH), IS_NOT(SADDR, GUEST_NET), IS(DADDR, VM) } },
+	{ VM_PRE, DROP, 0, 0, "foreign packet", { { 0 } } },
+
+	/* which of them are published, PUB decides */
+	{ VM_PRE_NAT, DNAT_TO, V_GUEST, 0, "new flows to guest",
+	    { IS(IIF, VETH) } },
+	{ VM_POST_NAT, SNAT_TO, V_VM, 0, "new flows of guest",
+	    { IS(OIF, VETH) } },
+
+	{ VM_INPUT, DROP, 0, 0, "to the namespace", { { 0 } } },
+	{ VM_OUTPUT, DROP, 0, 0, "of the namespace", { { 0 } } },
+
+	{ VM_FORWARD, DROP, 0, 0, "invalid", { HAS(CT_STATE, INVALID) } },
+	/* what may not begin a flow */
+	{ VM_FORWARD, DROP, 0, 0, "tcp without syn",
+	    { IS(L4PROTO, TCP), HAS(CT_STATE, NEW),
+	      IS_NOT(TCP_FLAGS, SYN) } },
+	{ VM_FORWARD, DROP, 0, 0, "icmp but echo",
+	    { IS(L4PROTO, ICMP), HAS(CT_STATE, NEW),
+	      IS_NOT(ICMP_TYPE, ECHO) } },
+	{ VM_FORWARD, DROP, 0, 0, "flow ceiling",
+	    { HAS(CT_STATE, NEW), { FLOWS, V_FLOWS, 0, { 0 } } } },
+	/* a flow's first packet alone: one that nobody answers stays new */
+	{ VM_FORWARD, DROP, 0, 0, "flow rate",
+	    { { NONE, V_CONFIRMED, 0, { CT_STATUS } }, { RATE, V_RATE, 0, { 0 } } } },
+	{ VM_FORWARD, JUMP, VM_PUB, 0, "to published ports",
+	    { HAS(CT_STATUS, DNATTED) } },
+	{ VM_FORWARD, JUMP, VM_EGRESS, 0, "flows of the guest",
+	    { IS(IIF, TAP), IS(OIF, VETH), IS(CT_SADDR, GUEST),
+	      IS(CT_DIR, ORIGINAL) } },
+	{ VM_FORWARD, JUMP, VM_EGRESS, 0, "answers to the guest",
+	    { IS(IIF, VETH), IS(OIF, TAP), IS(CT_SADDR, GUEST),
+	      IS(CT_DIR, REPLY) } },
+	{ VM_FORWARD, DROP, 0, 0, "no flow of either", { { 0 } } },
+
+	{ VM_EGRESS, ACCEPT, 0, WITH_DNS, "dns by udp",
+	    { IS(CT_PROTO, UDP), IS(CT_DADDR, DNS),
+	      IS(CT_DPORT, PORT_DNS) } },
+	{ VM_EGRESS, ACCEPT, 0, WITH_DNS, "dns by tcp",
+	    { IS(CT_PROTO, TCP), IS(CT_DADDR, DNS),
+	      IS(CT_DPORT, PORT_DNS) } },
+	{ VM_EGRESS, DROP, 0, 0, "denied", { ONE_OF(DENY, CT_DADDR) } },
+	{ VM_EGRESS, DROP, 0, 0, "denied pool", { IS(CT_DADDR, POOL) } },
+	{ VM_EGRESS, DROP, 0, 0, "denied host", { ONE_OF(OWN, CT_DADDR) } },
+	{ VM_EGRESS, JUMP, VM_ALLOW, 0, "to the list", { { 0 } } },
+	{ VM_EGRESS, DROP, 0, 0, "not listed", { { 0 } } },
+
+	{ VM_ALLOW, ACCEPT, 0, WITHOUT_LIST, "firewall is off", { { 0 } } },
+	{ VM_ALLOW, ACCEPT, 0, WITH_LIST, "listed ports",
+	    { ONE_OF(PORT, CT_PROTO, CT_DADDR, CT_DPORT) } },
+	{ VM_ALLOW, ACCEPT, 0, WITH_LIST, "listed protocols",
+	    { ONE_OF(PROTO, CT_PROTO, CT_DADDR) } },
+	{ VM_ALLOW, ACCEPT, 0, WITH_LIST, "listed addresses",
+	    { ONE_OF(ADDR, CT_DADDR) } },
+	{ VM_ALLOW, JUMP, VM_RANGES, WITH_LIST, "listed ranges", { { 0 } } },
+
+	{ VM_PUB, ACCEPT, 0, 0, "published ports",
+	    { IS(CT_DADDR, VM), ONE_OF(PUB, CT_PROTO, CT_DPORT) } },
+	/* localhost's flows come from the veth's host end; this holds even
+	 * with the host's table flushed */
+	{ VM_PUB, ACCEPT, 0, 0, "ports of localhost",
+	    { IS(CT_DADDR, VM), IS(CT_SADDR, HOST),
+	      ONE_OF(LOCAL, CT_PROTO, CT_DPORT) } },
+	{ VM_PUB, DROP, 0, 0, "no published port", { { 0 } } },
+};
+
+const struct ruleset vm_rules = { .chains = chains, .rules = rows,
+	.sets = sets, .nchains = VM_CHAINS, .nsets = VM_SETS,
+	.nrules = sizeof(rows) / sizeof(rows[0]) };
+
+/* ---- what they are filled in with */
+
+/* Of every VM alike. */
+static void
+constants(struct value *v)
+{
+	static const unsigned char
+	    type_arp[2] = { 0x08, 0x06 }, type_ip[2] = { 0x08, 0x00 },
+	    type_vlan[2] = { 0x81, 0x00 },
+	    /* Ethernet, IPv4, their lengths, request */
+	    asks[8] = { 0, 1, 8, 0, 6, 4, 0, 1 },
+	    to_us = PACKET_HOST, plain = 0x45, tcp = IPPROTO_TCP,
+	    udp = IPPROTO_UDP, icmp = IPPROTO_ICMP, syn = TCP_FLAG_SYN,
+	    echo = ICMP_ECHO_REQUEST, original = IP_CT_DIR_ORIGINAL,
+	    answer = IP_CT_DIR_REPLY;
+	const uint16_t ether = ARPHRD_ETHER, dns = htons(PORT_DNS);
+
+#define RAW(i, x) v[V_##i] = value_raw(&(x), sizeof(x))
+	RAW(ETHER, ether);
+	RAW(GUEST_MAC, guest_mac);
+	RAW(TYPE_ARP, type_arp);
+	RAW(TYPE_IP, type_ip);
+	RAW(TYPE_VLAN, type_vlan);
+	RAW(ARP_ASKS, asks);
+	RAW(TO_US, to_us);
+	RAW(PLAIN_IP, plain);
+	RAW(TCP, tcp);
+	RAW(UDP, udp);
+	RAW(ICMP, icmp);
+	RAW(SYN, syn);
+	RAW(ECHO, echo);
+	RAW(ORIGINAL, original);
+	RAW(REPLY, answer);
+	RAW(PORT_DNS, dns);
+#undef RAW
+	v[V_SYN].mask[0] = TCP_FLAGS_MASK;
+	v[V_TAP] = value_text(TAP_NAME, 0);
+	v[V_VETH] = value_text(VETH_NAME, 0);
+	v[V_GUEST] = value_addr(GUEST_ADDR, 32);
+	v[V_GATEWAY] = value_addr(GUEST_GATEWAY, 32);
+	v[V_GUEST_NET] = value_addr(GUEST_NET, GUEST_NET_PREFIX);
+	v[V_INVALID] = value_num(1);
+	v[V_NEW] = value_num(CT_BIT(IP_CT_NEW));
+	v[V_DNATTED] = value_num(IPS_DST_NAT);
+	v[V_CONFIRMED] = value_num(IPS_CONFIRMED);
 }
 
-/* Every rule's comment says whose it is and, for `firewall show`, its name. */
 static void
-note(struct nft *t, const struct vmrules *v, const char *name)
+values(struct value *v, const struct vmrules *r)
 {
-	nft_note(t, VM_NOTE "%s", v->slot, name);
+	constants(v);
+	v[V_DNS] = value_addr(r->c->dns, 32);
+	v[V_VM] = value_addr(r->vm, 32);
+	v[V_HOST] = value_addr(r->host, 32);
+	v[V_POOL] = value_addr(r->c->pool_addr, r->c->pool_prefix);
+	v[V_FLOWS] = value_num(r->c->flows);
+	v[V_RATE] = value_num(r->c->flow_rate);
 }
 
 static void
-raw_table(struct nft *t, const struct vmrules *v)
+deny(struct nft *t, const struct vmrules *v, const struct fill *f)
 {
-	unsigned char info[XT_SIZE(struct xt_mac_info)] = { 0 };
-
-	nft_table(t, NFPROTO_IPV4, "raw");
-	nft_chain(t, "PREROUTING", &(struct nft_hook){ "filter",
-	    NF_INET_PRE_ROUTING, -300, NF_DROP, NULL });
-	nft_chain(t, "OUTPUT", &(struct nft_hook){ "filter",
-	    NF_INET_LOCAL_OUT, -300, NF_DROP, NULL });
-	if (v->rq->mode == NET_NONE)
-		return;
-	memcpy(info, guest_mac, sizeof(guest_mac));
-	note(t, v, "from guest");
-	nft_rule(t, "PREROUTING");
-	nft_ifname(t, NFT_META_IIFNAME, NFT_CMP_EQ, TAP_NAME);
-	nft_ip(t, IP_SRC, NFT_CMP_EQ, GUEST_ADDR, 32);
-	nft_match(t, "mac", 0, info, sizeof(info));
-	nft_do(t, NF_ACCEPT);
-	note(t, v, "to guest");
-	nft_rule(t, "PREROUTING");
-	nft_ifname(t, NFT_META_IIFNAME, NFT_CMP_EQ, VETH_NAME);
-	nft_ip(t, IP_SRC, NFT_CMP_NEQ, GUEST_NET, GUEST_NET_PREFIX);
-	nft_ip(t, IP_DST, NFT_CMP_EQ, v->vm, 32);
-	nft_do(t, NF_ACCEPT);
-}
-
-static void
-nat_table(struct nft *t, const struct vmrules *v)
-{
-	unsigned char info[XT_SIZE(struct nf_nat_ipv4_multi_range_compat)] = {
-		0 };
-	struct nf_nat_ipv4_multi_range_compat s = { .rangesize = 1,
-		.range = { { .flags = NF_NAT_RANGE_MAP_IPS,
-		    .min_ip = htonl(v->vm), .max_ip = htonl(v->vm) } } };
-
-	nft_table(t, NFPROTO_IPV4, "nat");
-	nft_chain(t, "PREROUTING", &(struct nft_hook){ "nat",
-	    NF_INET_PRE_ROUTING, -100, NF_ACCEPT, NULL });
-	nft_chain(t, "POSTROUTING", &(struct nft_hook){ "nat",
-	    NF_INET_POST_ROUTING, 100, NF_ACCEPT, NULL });
-	vmlist_dnat(t, v);
-	memcpy(info, &s, sizeof(s));
-	note(t, v, "source");
-	nft_rule(t, "POSTROUTING");
-	nft_ifname(t, NFT_META_OIFNAME, NFT_CMP_EQ, VETH_NAME);
-	nft_counter(t);
-	nft_target(t, "SNAT", 0, info, sizeof(info));
-	nft_end(t);
-}
-
-/* New flows beyond the VM's ceiling, either direction. */
-static void
-flow_cap(struct nft *t, const struct vmrules *v)
-{
-	struct xt_connlimit_info m;
-	unsigned char info[XT_SIZE(m)] = { 0 };
-
-	memset(&m, 0, sizeof(m));
-	m.limit = v->c->flows;
-	memcpy(info, &m, sizeof(m));
-	note(t, v, "flow ceiling");
-	nft_rule(t, "FORWARD");
-	ct_state(t, XT_CONNTRACK_STATE_BIT(IP_CT_NEW));
-	nft_match(t, "connlimit", 1, info, sizeof(info));
-	nft_do(t, NF_DROP);
-}
-
-/* What may not begin a flow: the middle of a TCP flow, an ICMP answer. */
-static void
-odd_beginnings(struct nft *t, const struct vmrules *v)
-{
-	static const uint8_t mask = TCP_FLAGS_MASK, syn = TCP_FLAG_SYN;
-	struct ipt_icmp ic = { .type = ICMP_ECHO_REQUEST,
-		.code = { 0, ICMP_ANY_CODE }, .invflags = IPT_ICMP_INV };
-	unsigned char info[XT_SIZE(ic)] = { 0 };
-
-	note(t, v, "invalid");
-	nft_rule(t, "FORWARD");
-	ct_state(t, XT_CONNTRACK_STATE_INVALID);
-	nft_do(t, NF_DROP);
-	note(t, v, "tcp without syn");
-	nft_rule(t, "FORWARD");
-	nft_l4proto(t, IPPROTO_TCP);
-	ct_state(t, XT_CONNTRACK_STATE_BIT(IP_CT_NEW));
-	nft_payload(t, NFT_PAYLOAD_TRANSPORT_HEADER, TCP_FLAGS_OFF,
-	    sizeof(mask), NFT_REG_1);
-	nft_mask(t, &mask, sizeof(mask));
-	nft_cmp(t, NFT_CMP_NEQ, &syn, sizeof(syn));
-	nft_do(t, NF_DROP);
-	memcpy(info, &ic, sizeof(ic));
-	note(t, v, "icmp but echo");
-	nft_rule(t, "FORWARD");
-	nft_l4proto(t, IPPROTO_ICMP);
-	ct_state(t, XT_CONNTRACK_STATE_BIT(IP_CT_NEW));
-	nft_match(t, "icmp", 0, info, sizeof(info));
-	nft_do_proto(t, NF_DROP, IPPROTO_ICMP);
-}
-
-static void
-egress_jump(struct nft *t, const char *in, const char *out, int reply)
-{
-	struct xt_conntrack_mtinfo3 m = {
-		.origsrc_addr.ip = htonl(GUEST_ADDR),
-		.origsrc_mask.ip = UINT32_MAX,
-		.match_flags = XT_CONNTRACK_ORIGSRC | XT_CONNTRACK_DIRECTION,
-		.invert_flags = reply ? XT_CONNTRACK_DIRECTION : 0
-	};
-
-	nft_rule(t, "FORWARD");
-	nft_ifname(t, NFT_META_IIFNAME, NFT_CMP_EQ, in);
-	nft_ifname(t, NFT_META_OIFNAME, NFT_CMP_EQ, out);
-	ct_match(t, &m);
-	nft_jump(t, "EGRESS");
-}
-
-static void
-forward_chain(struct nft *t, const struct vmrules *v)
-{
-	odd_beginnings(t, v);
-	flow_cap(t, v);
-	note(t, v, "to published ports");
-	nft_rule(t, "FORWARD");
-	ct_state(t, XT_CONNTRACK_STATE_DNAT);
-	nft_jump(t, "PUB");
-	note(t, v, "flows of the guest");
-	egress_jump(t, TAP_NAME, VETH_NAME, 0);
-	egress_jump(t, VETH_NAME, TAP_NAME, 1);
-	note(t, v, "no flow of either");
-	nft_rule(t, "FORWARD");
-	nft_do(t, NF_DROP);
-}
-
-static void
-deny(struct nft *t, uint32_t addr, unsigned prefix)
-{
-	struct net_allow a = { .addr = addr, .prefix = (uint8_t)prefix };
-	struct xt_conntrack_mtinfo3 m;
-
-	ct_orig(&m, &a);
-	nft_rule(t, "EGRESS");
-	ct_match(t, &m);
-	nft_do(t, NF_DROP);
-}
-
-static void
-deny_ranges(struct nft *t, const struct vmrules *v)
-{
+	char note[NFT_NOTE_MAX];
 	const struct cidr *d;
+	uint32_t raw, after;
 	unsigned i;
 
 	for (i = 0; (d = vmrules_denied(i)) != NULL; i++) {
-		nft_note(t, VM_NOTE "denied %u.%u.%u.%u/%u", v->slot,
-		    d->addr >> 24, d->addr >> 16 & 255, d->addr >> 8 & 255,
-		    d->addr & 255, d->prefix);
-		deny(t, d->addr, d->prefix);
+		(void)snprintf(note, sizeof(note),
+		    "%sdenied %u.%u.%u.%u/%u", f->note, d->addr >> 24,
+		    d->addr >> 16 & 255, d->addr >> 8 & 255, d->addr & 255,
+		    d->prefix);
+		raw = htonl(d->addr);
+		after = htonl(d->addr + (UINT32_MAX >> d->prefix) + 1);
+		nft_elem_more(t, sets[VM_SET_DENY].name, &(struct elem){
+		    .key = &raw, .klen = sizeof(raw), .note = note });
+		if (after != 0) /* else it goes to the last address */
+			nft_elem_more(t, sets[VM_SET_DENY].name,
+			    &(struct elem){ .key = &after,
+			    .klen = sizeof(after), .is_end = 1 });
 	}
-	note(t, v, "denied pool");
-	deny(t, v->c->pool_addr, v->c->pool_prefix);
-	note(t, v, "denied host");
-	for (i = 0; i < v->ndeny; i++)
-		deny(t, v->deny[i], 32);
+	nft_elems_end(t);
+	for (i = 0; i < v->ndeny; i++) {
+		raw = htonl(v->deny[i]);
+		nft_elem_more(t, sets[VM_SET_OWN].name, &(struct elem){
+		    .key = &raw, .klen = sizeof(raw) });
+	}
+	nft_elems_end(t);
 }
 
 static void
-egress_chain(struct nft *t, const struct vmrules *v)
+fill(struct fill *f, struct value *v, char note[NFT_NOTE_MAX],
+    const struct vmrules *r)
 {
-	struct net_allow dns = { .addr = v->c->dns, .prefix = 32,
-		.port_lo = 53, .port_hi = 53, .proto = IPPROTO_UDP };
-
-	if (v->c->dns != 0) {
-		note(t, v, "dns");
-		accept_orig(t, "EGRESS", &dns);
-		dns.proto = IPPROTO_TCP;
-		accept_orig(t, "EGRESS", &dns);
-	}
-	deny_ranges(t, v);
-	note(t, v, "to the list");
-	nft_rule(t, "EGRESS");
-	nft_jump(t, "ALLOW");
-	note(t, v, "not listed");
-	nft_rule(t, "EGRESS");
-	nft_do(t, NF_DROP);
-}
-
-static void
-drop_chains(struct nft *t, uint8_t family)
-{
-	nft_table(t, family, "filter");
-	nft_chain(t, "INPUT", &(struct nft_hook){ "filter",
-	    NF_INET_LOCAL_IN, 0, NF_DROP, NULL });
-	nft_chain(t, "FORWARD", &(struct nft_hook){ "filter",
-	    NF_INET_FORWARD, 0, NF_DROP, NULL });
-	nft_chain(t, "OUTPUT", &(struct nft_hook){ "filter",
-	    NF_INET_LOCAL_OUT, 0, NF_DROP, NULL });
+	(void)snprintf(note, NFT_NOTE_MAX, VM_NOTE, r->slot);
+	values(v, r);
+	*f = (struct fill){ .v = v, .note = note,
+		.when = (r->rq->mode != NET_NONE ? WITH_NET : 0) |
+		    (r->c->dns != 0 ? WITH_DNS : 0) |
+		    ((r->c->compose & COMPOSE_FIREWALL) != 0 ? WITH_LIST :
+							      WITHOUT_LIST) };
 }
 
 void
-vmrules(struct nft *t, const struct vmrules *v)
+vmrules(struct nft *t, const struct vmrules *r)
 {
-	raw_table(t, v);
-	if (v->rq->mode != NET_NONE)
-		nat_table(t, v);
-	drop_chains(t, NFPROTO_IPV4);
-	if (v->rq->mode != NET_NONE) {
-		nft_chain(t, "EGRESS", NULL);
-		nft_chain(t, "ALLOW", NULL);
-		nft_chain(t, "PUB", NULL);
-		/* in the order of the chains: readback.c relies on it */
-		forward_chain(t, v);
-		egress_chain(t, v);
-		vmlist_allow(t, v);
-		vmlist_pub(t, v);
-	}
-	drop_chains(t, NFPROTO_IPV6);
+	struct ruleset rs = vm_rules;
+	struct value v[VALUES];
+	char note[NFT_NOTE_MAX];
+	struct fill f;
+
+	memset(v, 0, sizeof(v));
+	fill(&f, v, note, r);
+	if (r->rq->mode == NET_NONE)
+		rs.nrules = rs.nsets = 0;
+	rules_put(t, &rs, &f);
+	if (r->rq->mode == NET_NONE)
+		return;
+	nft_use(t, NFPROTO_IPV4, VM_TABLE);
+	deny(t, r, &f);
+	vmlists_allow(t, r, note);
+	vmlists_ports(t, r);
+}
+
+void
+vmrules_lists(struct nft *t, const struct vmrules *r, int ports)
+{
+	char note[NFT_NOTE_MAX];
+	unsigned i;
+
+	(void)snprintf(note, sizeof(note), VM_NOTE, r->slot);
+	nft_use(t, NFPROTO_IPV4, VM_TABLE);
+	nft_empty(t, chains[VM_RANGES].name);
+	for (i = VM_SET_PORT; i <= VM_SET_ADDR; i++)
+		nft_elem_flush(t, sets[i].name);
+	vmlists_allow(t, r, note);
+	if (!ports)
+		return;
+	nft_elem_flush(t, sets[VM_SET_PUB].name);
+	nft_elem_flush(t, sets[VM_SET_LOCAL].name);
+	vmlists_ports(t, r);
 }

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * The rules inside a VM's namespace, in the form that iptables itself uses
- * (readable there with `iptables -S`), and the guard on its TAP, which stops
- * what iptables never sees.
+ * The rules inside a VM's namespace: rows, the values that fill them in, and
+ * what comes from its owner's wishes: sets, and a chain for each kind of list
+ * entry that no set holds. `nft list ruleset` shows them there.
  */
 #ifndef PRIVD_NET_VMRULES_H
 #define PRIVD_NET_VMRULES_H
 
 #include "common/sysconf.h"
 #include "policy/privops.h"
-#include "privd/net/nft.h"
+#include "privd/net/rules.h"
 
 #define TAP_NAME "tap0"	/* in every VM's namespace */
 #define VETH_NAME "v0"
+#define VM_TABLE "postern"
 #define HOST_ADDRS_MAX 128
 
 #define VM_NOTE "postern vm %u: " /* begins the comment of a VM's rule */
@@ -36,10 +37,41 @@ struct cidr {
 };
 const struct cidr *vmrules_denied(unsigned i);	/* NULL beyond the last */
 
-/* The tables raw, nat and filter, and filter of IPv6. With mode NET_NONE:
+extern const struct ruleset vm_rules;
+
+/* The rows' numbers of what op_net_show.c reads. */
+enum { VM_SET_PORT, VM_SET_PROTO, VM_SET_ADDR, VM_SET_DENY, VM_SET_OWN,
+	VM_SET_PUB, VM_SET_LOCAL, VM_SETS };
+/* The chains, of which others name but this: it has the entries that no set
+ * holds. */
+enum { VM_GUARD, VM_PRE, VM_PRE_NAT, VM_POST_NAT, VM_INPUT, VM_OUTPUT,
+	VM_FORWARD, VM_EGRESS, VM_ALLOW, VM_PUB, VM_RANGES, VM_INPUT6,
+	VM_FORWARD6, VM_OUTPUT6, VM_CHAINS };
+
+/* Everything, for a fresh namespace whose TAP exists. With mode NET_NONE:
  * every chain drops and no rule follows. */
 void vmrules(struct nft *t, const struct vmrules *v);
-/* The guard; the TAP must exist. */
-void vmguard(struct nft *t, const struct vmrules *v);
+/* Another list where one is in force, and with ports other ports too: one
+ * batch, which no packet sees half done. */
+void vmrules_lists(struct nft *t, const struct vmrules *v, int ports);
+
+/* ---- vmlists.c: where an entry of a list is kept */
+struct allow_key {
+	unsigned char b[12];
+	size_t len;
+};
+/* The number of its set and its key there, or -1: it is a rule of the chain
+ * of ranges. */
+int allow_key(const struct net_allow *a, struct allow_key *k);
+/* The same of a guest port. */
+void pub_key(uint8_t proto, uint16_t guest, struct allow_key *k);
+/* The name of an entry's rule and element; text[NFT_NOTE_MAX]. */
+const char *allow_text(const struct net_allow *a, char *text);
+void vmlists_allow(struct nft *t, const struct vmrules *v,
+    const char *whose);
+void vmlists_ports(struct nft *t, const struct vmrules *v);
+/* Is guest port i published on loopback addresses only? -1: an entry before
+ * it publishes the same. */
+int pub_local(const struct req_net_up *rq, unsigned i);
 
 #endif

@@ -178,8 +178,8 @@ NH_CASE(cut, "a flow that a new list forbids ends at once, both ways")
 		lab_tap_send(tap, &f);
 		ATF_CHECK_EQ(k, lab_heard(sock, "two", ms, NULL, NULL));
 		ATF_REQUIRE_EQ(0, lab_run(v.fds[NSFD_NS],
-		    "iptables -I FORWARD -m conntrack --ctstate ESTABLISHED "
-		    "-j ACCEPT"));
+		    "nft insert rule ip postern forward ct state established "
+		    "accept"));
 	}
 	end();
 }
@@ -195,7 +195,7 @@ NH_CASE(bad_entry, "one bad entry among ten: named, nothing changed")
 	list(&v, 1);
 	(void)nh_start(&h, &v);
 	ATF_REQUIRE_EQ(0, lab_output(v.fds[NSFD_NS], before, sizeof(before),
-	    "iptables -t nat -S; iptables -S"));
+	    "nft list table ip postern"));
 	v.req.nallow = 0;
 	for (i = 0; i < 10; i++)
 		nh_allow(&v, IPPROTO_TCP, 0x01020300u + (uint32_t)i, 32, 443);
@@ -213,13 +213,13 @@ NH_CASE(bad_entry, "one bad entry among ten: named, nothing changed")
 	ATF_CHECK_EQ(STEP_PORT, h.step);
 	ATF_CHECK_EQ(1, h.bad);
 	ATF_REQUIRE_EQ(0, lab_output(v.fds[NSFD_NS], after, sizeof(after),
-	    "iptables -t nat -S; iptables -S"));
+	    "nft list table ip postern"));
 	ATF_CHECK_STREQ(before, after);
 	/* the control: without the faults it is another list */
 	v.req.nports = 0;
 	ATF_CHECK_EQ(0, set(&v));
 	ATF_REQUIRE_EQ(0, lab_output(v.fds[NSFD_NS], after, sizeof(after),
-	    "iptables -t nat -S; iptables -S"));
+	    "nft list table ip postern"));
 	ATF_CHECK(strcmp(before, after) != 0);
 	end();
 }

@@ -330,6 +330,39 @@ NH_CASE(flow_cap, "a guest's flows are capped")
 	ATF_CHECK(lab_heard(sock, "more", SOON, NULL, NULL));
 }
 
+NH_CASE(flow_rate, "a guest's new flows of a second are capped")
+{
+	struct nh_vm v;
+	struct frame f;
+	int tap, sock, i, n = 0;
+	char text[16];
+
+	nh_setup(&h, tc);
+	h.conf.flow_rate = 10;
+	nh_run(&h);
+	nh_commit(&h);
+	nh_vm(&v, 3, 77);
+	nh_allow(&v, 0, 0, 0, 0);
+	tap = nh_start(&h, &v);
+	sock = lab_udp(h.lab.world, LAB_OTHER, 9000);
+	for (i = 0; i < 1000; i++) {
+		f = lab_udp_frame(GUEST_ADDR, LAB_OTHER, (uint16_t)(2000 + i),
+		    9000, "new");
+		lab_tap_send(tap, &f);
+	}
+	while (lab_heard(sock, "new", NEVER, NULL, NULL))
+		n++;
+	/* a burst of 20, and 10 for each second that this took */
+	ATF_CHECK_MSG(n >= 20 && n < 500, "%d of 1000 flows passed", n);
+	/* what is not new is not counted, though nobody answers it */
+	for (i = 0; i < 50; i++) {
+		(void)snprintf(text, sizeof(text), "old %d", i);
+		f = lab_udp_frame(GUEST_ADDR, LAB_OTHER, 2000, 9000, text);
+		lab_tap_send(tap, &f);
+		ATF_CHECK(lab_heard(sock, text, SOON, NULL, NULL));
+	}
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, egress);
@@ -341,5 +374,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, dns);
 	ATF_TP_ADD_TC(tp, firewall_off);
 	ATF_TP_ADD_TC(tp, flow_cap);
+	ATF_TP_ADD_TC(tp, flow_rate);
 	return atf_no_error();
 }

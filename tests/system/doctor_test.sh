@@ -37,7 +37,7 @@ in_vm()
 # a VM without its filter, without its guard, with a rule of somebody's
 lost_rules()
 {
-	in_vm "$v" nft flush table ip filter
+	in_vm "$v" nft flush table ip postern
 	finds '^I3 +vm-[0-9a-f]+ in slot [0-9]+: rule'
 	again
 	v=$(vm_cg web)
@@ -46,7 +46,7 @@ lost_rules()
 	finds '^I3 +vm-'
 	again
 	v=$(vm_cg web)
-	in_vm "$v" nft insert rule ip filter FORWARD accept
+	in_vm "$v" nft insert rule ip postern forward accept
 	finds '^I3 +vm-'
 	again
 	v=$(vm_cg web)
@@ -208,7 +208,7 @@ check_body()
 	    atf_fail "$(cat out.txt)"
 	in_ns nft delete table ip evil
 	# the way is cut inside
-	in_vm "$(vm_cg web)" nft insert rule ip raw PREROUTING drop
+	in_vm "$(vm_cg web)" nft insert rule ip postern pre drop
 	me check web 8080 > out.txt && atf_fail "a drop inside passes"
 	grep -q '^NO  .*: packets reach the VM, which is silent$' out.txt ||
 	    atf_fail "$(cat out.txt)"

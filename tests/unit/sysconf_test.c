@@ -80,7 +80,7 @@ ATF_TC_BODY(defaults, tc)
 	BAD(magic, 1, "");
 	BAD(version, SYSCONF_VERSION + 1, "");
 	BAD(zero[0], 1, "");
-	BAD(zero[15], 1, "");
+	BAD(zero[14], 1, "");
 }
 
 ATF_TC_WITHOUT_HEAD(text);
@@ -255,6 +255,7 @@ ATF_TC_BODY(network, tc)
 	BAD(dns, 0x7f000001u, "dns");
 	OK(dns, 0x01010101u);
 	BAD(flows, 0, "flows");
+	BAD(flow_rate, 0, "flow_rate");
 	BAD(flows, UINT32_MAX, "flows");
 }
 
