@@ -153,7 +153,7 @@ ticket_stream(struct ticket *t)
 
 	TAILQ_FOREACH(c, &t->conn->cs->list, next)
 		n += c->uid == t->uid && c->streams;
-	if (n < most) {
+	if (n < most || t->streams) {
 		t->conn->streams = 1;
 		return 0;
 	}
@@ -255,6 +255,7 @@ on_request(void *arg, struct wire_msg *m)
 	t->admin = c->admin;
 	TAILQ_INSERT_TAIL(&c->tickets, t, of_conn);
 	c->ntickets++;
+	t->streams = c->streams;
 	c->streams = 0;
 	conn_pace(c);
 	return handle(t, row, m);

@@ -27,6 +27,7 @@ struct ticket {
 	struct vm *vm;		/* ABOUT_VM: found for the handler, which may
 				   free it; the caller's to touch */
 	struct vm *starting;	/* whose start it is, or NULL */
+	int streams;		/* its connection was a stream before it */
 	uint64_t after;		/* EVENTS: the last one that it knows */
 	char name[64];		/* the VM that it is about, as far as known */
 	struct attach *attach;	/* its stream on the way, or NULL */

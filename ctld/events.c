@@ -305,9 +305,10 @@ api_events(struct ticket *t, struct wire_msg *m)
 	struct clreq_events rq;
 
 	memcpy(&rq, m->body, sizeof(rq));
-	if ((rq.flags & ~CL_EVENTS_FOLLOW) != 0 || rq.zero != 0)
+	if ((rq.flags & ~(CL_EVENTS_FOLLOW | CL_EVENTS_STREAM)) != 0 ||
+	    rq.zero != 0)
 		return -1;
-	if ((rq.flags & CL_EVENTS_FOLLOW) != 0 && ticket_stream(t) < 0)
+	if (rq.flags != 0 && ticket_stream(t) < 0)
 		return 0;
 	events_after(ev, t->uid, t->admin, rq.after, &rep);
 	t->after = rq.after;

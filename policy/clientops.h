@@ -200,6 +200,7 @@ struct cl_event {
 };
 #define CL_EVENTS_MAX 24
 #define CL_EVENTS_FOLLOW 1u
+#define CL_EVENTS_STREAM 2u	/* answered at once, and FOLLOW will come */
 struct clreq_events { uint64_t after; uint32_t flags; uint32_t zero; };
 struct clrep_events {
 	struct rep_cl r;

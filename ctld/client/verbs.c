@@ -165,11 +165,11 @@ event_ok(const struct cl_event *v)
 
 /* The next events into *r; -1: nothing true can follow. */
 static int
-events_ask(struct serve *s, uint64_t after, int wait,
+events_ask(struct serve *s, uint64_t after, uint32_t flags,
     const struct clrep_events **r, struct rep_cl *e)
 {
-	struct clreq_events q = { .after = after,
-		.flags = wait ? CL_EVENTS_FOLLOW : 0 };
+	struct clreq_events q = { .after = after, .flags = flags };
+	int wait = (flags & CL_EVENTS_FOLLOW) != 0;
 	uint32_t i;
 
 	if (serve_call(s, CLIENTOP_EVENTS, &q, sizeof(q), NULL, 0,
@@ -204,9 +204,10 @@ events_now(struct serve *s, uint64_t *after, int follow, struct rep_cl *e)
 	static const char head[] = "{\"events\":[", tail[] =
 	    "],\"lost\":false}";
 	const struct clrep_events *r;
+	uint32_t flags = follow ? CL_EVENTS_STREAM : 0;
 	int first = 1;
 
-	if (events_ask(s, *after, 0, &r, e) < 0)
+	if (events_ask(s, *after, flags, &r, e) < 0)
 		return -1;
 	reply_begin(s);
 	reply_put(s, head, sizeof(head) - 1);
@@ -216,7 +217,7 @@ events_now(struct serve *s, uint64_t *after, int follow, struct rep_cl *e)
 			*after = r->ev[r->n - 1].seq;
 		if (r->n < CL_EVENTS_MAX)
 			break;
-		if (events_ask(s, *after, 0, &r, e) < 0)
+		if (events_ask(s, *after, flags, &r, e) < 0)
 			return broken(s);
 	}
 	reply_put(s, tail, sizeof(tail) - 1);
@@ -242,7 +243,7 @@ method_events(struct serve *s, const json_t *params, struct rep_cl *e)
 	if (events_now(s, &after, follow, e) < 0)
 		return -1;
 	while (follow && !s->end && !s->c.dead) {
-		if (events_ask(s, after, 1, &r, e) < 0)
+		if (events_ask(s, after, CL_EVENTS_FOLLOW, &r, e) < 0)
 			return broken(s);
 		list = json_array();
 		for (i = 0; i < r->n; i++)

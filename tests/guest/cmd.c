@@ -229,6 +229,16 @@ do_udp(struct args *a)
 	net_udp(ip, (uint16_t)number(a));
 }
 
+/* Another flow with each datagram, for ever. */
+static void
+do_flows(struct args *a)
+{
+	uint32_t ip = address(a), n;
+
+	for (n = 1;; n++)
+		net_udp(ip, (uint16_t)n);
+}
+
 static void
 do_clear(struct args *a)
 {
@@ -287,6 +297,7 @@ static const struct {
 	{ "ping", do_ping },		/* ping,A.B.C.D */
 	{ "syn", do_syn },		/* syn,A.B.C.D,PORT */
 	{ "udp", do_udp },		/* udp,A.B.C.D,PORT */
+	{ "flows", do_flows },		/* flows,A.B.C.D: open them for ever */
 	{ "clear", do_clear },		/* all counters to 0 */
 	{ "count", do_count },		/* report them */
 };
