@@ -161,7 +161,8 @@ ATF_TC_BODY(malformed, tc)
 		{ SUPOP_PAUSE, 0, 1 }, { SUPOP_PAUSE, 7, 1 },
 		{ SUPOP_PAUSE, 16, 1 }, { SUPOP_PAUSE, 8, 0 },
 		{ SUPOP_QUIT, 8, 0 }, { SUPOP_READY, 64, 1 },
-		{ SUPOP_HELLO, 8, 0 }, { SUPOP_HELLO, 4, 0 } };
+		{ SUPOP_HELLO, 8, 0 }, { SUPOP_HELLO, 4, 0 },
+		{ SUPOP_PACE, 8, 1 } };
 	static unsigned char bytes[WIRE_BODY_MAX];
 	size_t i;
 
@@ -419,6 +420,48 @@ ATF_TC_BODY(connections, tc)
 	(void)unlink(sun.sun_path);
 }
 
+/* How much of a full pipe is taken before the rest must wait. */
+static size_t
+taken(uint32_t rate)
+{
+	struct supreq_pace q = { .rate = rate };
+	static const char noise[4096];
+	size_t n = 0;
+	int p[2], i;
+
+	fresh();
+	hello();
+	ask(SUPOP_PACE, &q, sizeof(q));
+	expect_code(SUPOP_PACE, 0);
+	ATF_REQUIRE_EQ(0, pipe(p));
+	for (i = 0; i < 16; i++)
+		ATF_REQUIRE_EQ(4096, write(p[1], noise, sizeof(noise)));
+	s.out = p[0];
+	for (i = 0; i < 16 && console_until(&s, now_ms()) == 0; i++)
+		n += console_input(&s);
+	(void)close(p[1]);
+	return n;
+}
+
+ATF_TC_WITHOUT_HEAD(pace);
+ATF_TC_BODY(pace, tc)
+{
+	size_t n;
+
+	(void)tc;
+	/* a second's worth, one read more, and what the test itself took */
+	n = taken(16384);
+	ATF_CHECK_MSG(n >= 16384 && n <= 40960, "%zu bytes", n);
+	ATF_CHECK(console_until(&s, now_ms()) > now_ms());
+	ATF_CHECK(serve_timeout(&s, now_ms()) > 0);
+	/* it says nothing while it waits, and goes on when time has come */
+	s.paid_us -= 1000000;
+	ATF_CHECK_EQ(0, console_until(&s, now_ms()));
+	/* control: at a pace that is none all of it passes */
+	ATF_CHECK_EQ(65536, taken(1u << 30));
+	ATF_CHECK_EQ(0, console_until(&s, now_ms()));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, greeting);
@@ -428,6 +471,7 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, deadline);
 	ATF_TP_ADD_TC(tp, ack);
 	ATF_TP_ADD_TC(tp, ready);
+	ATF_TP_ADD_TC(tp, pace);
 	ATF_TP_ADD_TC(tp, rings);
 	ATF_TP_ADD_TC(tp, slow_reader);
 	ATF_TP_ADD_TC(tp, connections);
