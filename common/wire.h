@@ -16,7 +16,7 @@
 #define WIRE_MAGIC 0x4e525450u /* "PTRN" */
 #define WIRE_VERSION 1
 #define WIRE_REPLY 0x8000u   /* set in the type of a reply */
-#define WIRE_BODY_MAX 12288u /* largest struct of any table */
+#define WIRE_BODY_MAX 40960u /* largest struct of any table */
 #define WIRE_FDS_MAX 16u     /* most descriptors of any row */
 
 struct wire_hdr {

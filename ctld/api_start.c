@@ -225,7 +225,7 @@ api_boot(struct ticket *t, struct wire_msg *m)
 		ticket_fault(t, &why);
 		return 0;
 	}
-	vm->spec = s;
+	spec_copy(&vm->spec, &s);
 	vm_start_again(t, vm, &im);
 	images_close(&im);
 	return 0;

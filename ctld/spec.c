@@ -6,6 +6,7 @@
  */
 #include <errno.h>
 #include <netinet/in.h>
+#include <stddef.h>
 #include <string.h>
 #include <bsd/string.h>
 
@@ -347,4 +348,18 @@ spec_nfds(const struct clreq_start *s)
 	for (i = 0; i < s->nvolumes && i < CL_VOLUMES_MAX; i++)
 		n += s->volumes[i].readonly ? 1 : 2;
 	return n + cl_drive_of(s, 0) + cl_drive_of(s, 1);
+}
+
+void
+spec_copy(struct clreq_start *to, const struct clreq_start *from)
+{
+	const struct req_net_up *u = &from->net_up;
+	size_t entry = sizeof(u->allow[0]);
+	unsigned was = to->net_up.nallow;
+
+	memcpy(to, from, offsetof(struct clreq_start, net_up.allow) +
+	    u->nallow * entry);
+	if (was > u->nallow)
+		memset(&to->net_up.allow[u->nallow], 0,
+		    (was - u->nallow) * entry);
 }

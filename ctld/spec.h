@@ -24,4 +24,8 @@ int spec_name(const char *name, struct err *e);
 /* Files that this request must bring. */
 unsigned spec_nfds(const struct clreq_start *s);
 
+/* As an assignment, but what the list has not is not touched: there is room
+ * for a thousand entries, and most VMs have a few. Both are well-formed. */
+void spec_copy(struct clreq_start *to, const struct clreq_start *from);
+
 #endif

@@ -16,6 +16,7 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "ctld/ctld.h"
+#include "ctld/spec.h"
 #include "ctld/state.h"
 #include "ctld/state_json.h"
 #include "ctld/vm.h"
@@ -79,7 +80,7 @@ state_save(struct vm *vm, int durable)
 	if (r == NULL)
 		return -1;
 	r->pub = vm->pub;
-	r->spec = vm->spec;
+	spec_copy(&r->spec, &vm->spec);
 	r->h = vm->h;
 	(void)strlcpy(r->boot_id, vm->boot_id, sizeof(r->boot_id));
 	if ((text = record_dump(r)) == NULL) {
@@ -144,7 +145,7 @@ load(struct ctld *c, const char *file, struct err *e)
 	if (vm == NULL)
 		return err_set(e, errno, "name or id is another file's");
 	vm->pub = r->pub;
-	vm->spec = r->spec;
+	spec_copy(&vm->spec, &r->spec);
 	vm_describe(vm);
 	vm->h = r->h;
 	vm->h.slot = r->pub.slot;

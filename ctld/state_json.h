@@ -10,7 +10,7 @@
 #include "policy/clientops.h"
 
 #define STATE_FORMAT 1
-#define STATE_FILE_MAX 65536u
+#define STATE_FILE_MAX 262144u
 
 struct record {
 	struct cl_vm pub;

@@ -19,6 +19,7 @@
 #include "ctld/events.h"
 #include "ctld/fault.h"
 #include "ctld/rings.h"
+#include "ctld/spec.h"
 #include "ctld/startq.h"
 #include "ctld/state.h"
 #include "ctld/sup_client.h"
@@ -445,7 +446,7 @@ vm_make(struct ctld *c, const struct clreq_start *s, uint32_t owner)
 
 	if (vm == NULL)
 		return NULL;
-	vm->spec = *s;
+	spec_copy(&vm->spec, s);
 	vm->spec.owner = owner;
 	vm->pub.created_ms = wall_ms();
 	vm_describe(vm);

@@ -74,7 +74,7 @@ struct req_ns_fds { uint32_t owner; uint32_t zero; };
 struct rep_ns_fds { struct rep_hdr r; };
 
 #define NET_PORTS_MAX 32
-#define NET_ALLOW_MAX 128
+#define NET_ALLOW_MAX 1000
 #define NET_ADDR_ANY UINT32_MAX /* what a person writes as 0.0.0.0 */
 struct net_port {
 	uint32_t addr;	   /* address to bind on the host; 0: the owner's

@@ -13,11 +13,13 @@
 #include "privd/ledger.h"
 
 #define LEDGER_MAGIC 0x4c4e5450u /* "PTNL" */
-#define LEDGER_VERSION 2
-#define STRIDE 5120u	/* of a slot; also room for the head */
+#define LEDGER_VERSION 3
+#define STRIDE 1024u	/* of a slot; also room for the head */
 #define OFF_COPY 512u	/* second copy of a state: in another sector */
-#define OFF_NET 1024u
-#define OFF_NET_COPY 3072u /* second copy: written first, read second */
+/* Of a network record. They stand behind all states and take no room before
+ * they are written: where nothing can be written any more, a start or another
+ * list may be refused, a stop must not be. */
+#define NET_COPY 16384u
 
 struct frame {
 	uint32_t magic;
@@ -39,8 +41,7 @@ struct head_rec {
 	unsigned char boot[16];
 };
 _Static_assert(sizeof(struct state_rec) <= OFF_COPY, "state copies overlap");
-_Static_assert(sizeof(struct net_rec) <= OFF_NET_COPY - OFF_NET &&
-    sizeof(struct net_rec) <= STRIDE - OFF_NET_COPY, "net record");
+_Static_assert(sizeof(struct net_rec) <= NET_COPY, "net record");
 _Static_assert(sizeof(struct ledger_slot) == 40, "no hidden padding");
 
 static uint32_t
@@ -140,15 +141,35 @@ ledger_size(uint32_t slots)
 	return ((size_t)slots + 1) * STRIDE;
 }
 
+/* Copy 0 is read first, and written second. */
+static off_t
+net_place(const struct ledger *l, uint32_t slot, unsigned copy)
+{
+	return (off_t)ledger_size(l->slots) +
+	    (off_t)(2 * slot + copy) * NET_COPY;
+}
+
+/* The records of networks go with the states: what is read of one is of the
+ * state's own generation. */
 static int
 wipe(const struct ledger *l)
 {
 	static const unsigned char zero[STRIDE];
+	struct frame f;
 	uint32_t i;
+	unsigned copy;
 
-	for (i = 0; i < l->slots; i++)
+	for (i = 0; i < l->slots; i++) {
 		if (put(l->fd, zero, sizeof(zero), place(i, 0)) < 0)
 			return -1;
+		for (copy = 0; copy < 2; copy++)
+			if (get(l->fd, &f, sizeof(f),
+				net_place(l, i, copy)) < 0 ||
+			    (!blank(&f, sizeof(f)) &&
+				put(l->fd, zero, sizeof(f),
+				    net_place(l, i, copy)) < 0))
+				return -1;
+	}
 	return 0;
 }
 
@@ -247,25 +268,41 @@ ledger_write(const struct ledger *l, uint32_t slot,
 	return 0;
 }
 
+/* A record is as long as its list. */
+static size_t
+net_size(const struct req_net_up *up)
+{
+	return offsetof(struct net_rec, up.allow) +
+	    up->nallow * sizeof(up->allow[0]);
+}
+
 int
 ledger_write_net(const struct ledger *l, uint32_t slot, uint64_t generation,
     const struct req_net_up *up)
 {
+	size_t size = net_size(up);
 	struct net_rec r;
 
 	memset(&r, 0, sizeof(r));
 	r.up = *up;
-	seal(&r.f, sizeof(r), slot, generation);
+	seal(&r.f, size, slot, generation);
 	/* whichever of them is cut short, the other is whole */
-	if (put(l->fd, &r, sizeof(r), place(slot, OFF_NET_COPY)) < 0)
+	if (put(l->fd, &r, size, net_place(l, slot, 1)) < 0)
 		return -1;
-	return put(l->fd, &r, sizeof(r), place(slot, OFF_NET));
+	return put(l->fd, &r, size, net_place(l, slot, 0));
 }
 
 static int
 net_sound(struct net_rec *r, uint32_t slot, uint64_t generation)
 {
-	return sound(&r->f, sizeof(*r), slot) && r->f.sequence == generation;
+	size_t size;
+
+	if (r->up.nallow > NET_ALLOW_MAX)
+		return 0;
+	size = net_size(&r->up);
+	/* what an earlier, longer one left behind it */
+	memset((unsigned char *)r + size, 0, sizeof(*r) - size);
+	return sound(&r->f, size, slot) && r->f.sequence == generation;
 }
 
 int
@@ -274,10 +311,10 @@ ledger_read_net(const struct ledger *l, uint32_t slot, uint64_t generation,
 {
 	struct net_rec r;
 
-	if (get(l->fd, &r, sizeof(r), place(slot, OFF_NET)) < 0)
+	if (get(l->fd, &r, sizeof(r), net_place(l, slot, 0)) < 0)
 		return -1;
 	if (!net_sound(&r, slot, generation) &&
-	    (get(l->fd, &r, sizeof(r), place(slot, OFF_NET_COPY)) < 0 ||
+	    (get(l->fd, &r, sizeof(r), net_place(l, slot, 1)) < 0 ||
 		!net_sound(&r, slot, generation))) {
 		errno = EBADMSG;
 		return -1;

@@ -272,6 +272,7 @@ lists_ok(const struct net *n, const struct vmnet *v, struct req_net_up *up,
 		e->step = STEP_ALLOW;
 		return -1;
 	}
+	allow_unique(up);
 	return 0;
 }
 

@@ -22,6 +22,7 @@ struct show {
 	struct rep_net_show *rp;
 	char prefix[NFT_NOTE_MAX];
 	int set;		/* VM_SET_ whose elements are coming */
+	unsigned next;		/* entry that may be a rule */
 	int full;
 };
 
@@ -98,20 +99,25 @@ named(const struct show *s, const struct nlattr *userdata)
 	return strncmp(name, s->prefix, n) == 0 ? name + n : NULL;
 }
 
-/* An entry that is a rule is known by its name. */
+/* Entries that are rules come in the order of the list: is this the next? */
 static int
 add_range(struct show *s, const char *name, const struct count *c)
 {
-	struct net_allow_count *a = s->rp->allow;
+	struct net_allow_count *a;
+	struct allow_key k;
 	char text[NFT_NOTE_MAX];
-	unsigned i;
 
-	for (i = 0; i < s->rp->nallow; i++)
-		if (strcmp(allow_text(&a[i].allow, text), name) == 0) {
-			a[i].packets = c->packets;
-			a[i].bytes = c->bytes;
-			return 1;
-		}
+	for (; s->next < s->rp->nallow; s->next++) {
+		a = &s->rp->allow[s->next];
+		if (allow_key(&a->allow, &k) >= 0)
+			continue;
+		if (strcmp(allow_text(&a->allow, text), name) != 0)
+			return 0;
+		a->packets = c->packets;
+		a->bytes = c->bytes;
+		s->next++;
+		return 1;
+	}
 	return 0;
 }
 
@@ -144,14 +150,16 @@ static void
 add_allow(struct show *s, const void *key, size_t len, const struct count *c)
 {
 	struct net_allow_count *a = s->rp->allow;
-	struct allow_key k;
+	struct net_allow is;
 	unsigned i;
 
+	if (allow_of_key(s->set, key, len, &is) < 0)
+		return;
 	for (i = 0; i < s->rp->nallow; i++)
-		if (allow_key(&a[i].allow, &k) == s->set && k.len == len &&
-		    memcmp(k.b, key, len) == 0) {
+		if (memcmp(&a[i].allow, &is, sizeof(is)) == 0) {
 			a[i].packets = c->packets;
 			a[i].bytes = c->bytes;
+			return;
 		}
 }
 
@@ -279,6 +287,7 @@ begin(struct show *s)
 	unsigned i;
 
 	memset(s->rp, 0, sizeof(*s->rp));
+	s->next = 0;
 	s->rp->nallow = v->nallow;
 	for (i = 0; i < v->nallow && i < NET_ALLOW_MAX; i++)
 		s->rp->allow[i].allow = v->allow[i];

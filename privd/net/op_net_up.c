@@ -45,6 +45,7 @@ net_up_check(const struct net *n, uint32_t owner, struct req_net_up *rq,
 		e->step = STEP_ALLOW;
 		return -1;
 	}
+	allow_unique(rq);
 	return 0;
 }
 

@@ -22,7 +22,7 @@
 #define FIRST_RESERVED 0xe0000000u /* multicast and beyond */
 #define HELD_MAX 8192u	/* reservation sockets, of RLIMIT_NOFILE 16384 */
 
-static const char *
+const char *
 ip_text(uint32_t addr, char text[INET_ADDRSTRLEN])
 {
 	uint32_t raw = htonl(addr);
@@ -30,7 +30,7 @@ ip_text(uint32_t addr, char text[INET_ADDRSTRLEN])
 	return inet_ntop(AF_INET, &raw, text, INET_ADDRSTRLEN);
 }
 
-static int
+int
 in_net(uint32_t addr, uint32_t net, unsigned prefix)
 {
 	return prefix == 0 || (addr ^ net) >> (32 - prefix) == 0;
@@ -137,67 +137,6 @@ ports_check_change(const struct sysconf *c, uint32_t owner,
 			    clash(p[j].addr, p[i].addr))
 				return err_field(e, "ports", EINVAL,
 				    "host port %u is named twice", p[i].host);
-	}
-	*bad = 0;
-	return 0;
-}
-
-/* ---- allow lists */
-
-static int
-one_allow(const struct sysconf *c, const struct net_allow *a, struct err *e)
-{
-	char text[INET_ADDRSTRLEN];
-	uint32_t host;
-	unsigned i;
-
-	if ((a->zero[0] | a->zero[1]) != 0)
-		return err_field(e, "allow", EBADMSG, "padding is not zero");
-	(void)ip_text(a->addr, text);
-	if (a->prefix > 32)
-		return err_field(e, "allow", EINVAL,
-		    "%s/%u: the prefix is at most 32", text, a->prefix);
-	host = a->prefix == 32 ? 0 : UINT32_MAX >> a->prefix;
-	if ((a->addr & host) != 0)
-		return err_field(e, "allow", EINVAL,
-		    "%s/%u has host bits; say %u or more after the slash",
-		    text, a->prefix, 32 - (unsigned)__builtin_ctz(a->addr));
-	if (a->proto != 0 && a->proto != IPPROTO_ICMP &&
-	    a->proto != IPPROTO_TCP && a->proto != IPPROTO_UDP)
-		return err_field(e, "allow", EINVAL,
-		    "protocol %u: say tcp, udp, icmp or any", a->proto);
-	if ((a->port_lo == 0) != (a->port_hi == 0) || a->port_lo > a->port_hi)
-		return err_field(e, "allow", EINVAL,
-		    "ports %u to %u are no range", a->port_lo, a->port_hi);
-	if (a->port_lo != 0 && a->proto != IPPROTO_TCP &&
-	    a->proto != IPPROTO_UDP)
-		return err_field(e, "allow", EINVAL,
-		    "ports belong to tcp or udp");
-	for (i = 0; vmrules_denied(i) != NULL; i++)
-		if (a->prefix >= vmrules_denied(i)->prefix &&
-		    in_net(a->addr, vmrules_denied(i)->addr,
-			vmrules_denied(i)->prefix))
-			return err_field(e, "allow", EACCES,
-			    "%s/%u is private or reserved", text, a->prefix);
-	if (a->prefix >= c->pool_prefix &&
-	    in_net(a->addr, c->pool_addr, c->pool_prefix))
-		return err_field(e, "allow", EACCES,
-		    "%s/%u is in the pool of the VMs", text, a->prefix);
-	return 0;
-}
-
-int
-allow_check(const struct sysconf *c, const struct req_net_up *rq,
-    uint8_t *bad, struct err *e)
-{
-	unsigned i;
-
-	if (rq->nallow > NET_ALLOW_MAX)
-		return err_field(e, "allow", EBADMSG, "too many entries");
-	for (i = 0; i < rq->nallow; i++) {
-		*bad = (uint8_t)(128 + (i < 127 ? i : 127));
-		if (one_allow(c, &rq->allow[i], e) < 0)
-			return -1;
 	}
 	*bad = 0;
 	return 0;

@@ -6,6 +6,8 @@
 #ifndef PRIVD_NET_PORTS_H
 #define PRIVD_NET_PORTS_H
 
+#include <netinet/in.h>
+
 #include "privd/net/slot.h"
 
 /* Check what an owner wants to publish, against what the operator grants; put
@@ -26,6 +28,13 @@ const struct held_port *ports_find(const struct vmnet *v,
 /* Check an allow list: ranges, host bits, nothing that is denied anyway. */
 int allow_check(const struct sysconf *c, const struct req_net_up *rq,
     uint8_t *bad, struct err *e);
+
+/* What is named twice, once: a set has it once, and readset.c counts. */
+void allow_unique(struct req_net_up *rq);
+
+/* ---- addresses */
+int in_net(uint32_t addr, uint32_t net, unsigned prefix);
+const char *ip_text(uint32_t addr, char text[INET_ADDRSTRLEN]);
 
 /* Does any port of the request listen on loopback? */
 int ports_local(const struct req_net_up *rq);

@@ -4,6 +4,7 @@
  * kernel lists in an order of its own: each one that is there must have been
  * sent, and as many as were sent. No list names one twice.
  */
+#include <bsd/stdlib.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -129,7 +130,9 @@ one_set(struct nlsock *s, const struct nft *sent, const char *set,
 		    each_key(h, want_key, k) < 0)
 			return -1;
 	}
-	qsort(k->at, k->n, sizeof(k->at[0]), by_bytes);
+	/* not qsort(3), which asks how much memory there is */
+	if (k->n > 1 && heapsort(k->at, k->n, sizeof(k->at[0]), by_bytes) < 0)
+		return -1;
 	for (i = 0; i < RETRIES; i++) {
 		k->seen = 0;
 		nft_ask(&b, s, buf, sizeof(buf), NFT_MSG_GETSETELEM,

@@ -49,6 +49,32 @@ allow_key(const struct net_allow *a, struct allow_key *k)
 	return VM_SET_PORT;
 }
 
+int
+allow_of_key(int set, const void *key, size_t len, struct net_allow *a)
+{
+	static const struct {
+		size_t len, addr;	/* of the whole, where the address is */
+	} of[] = { [VM_SET_PORT] = { 12, 4 }, [VM_SET_PROTO] = { 8, 4 },
+		[VM_SET_ADDR] = { 4, 0 } };
+	const unsigned char *k = key;
+	uint32_t addr;
+	uint16_t port;
+
+	memset(a, 0, sizeof(*a));
+	if (set < VM_SET_PORT || set > VM_SET_ADDR || len != of[set].len)
+		return -1;
+	memcpy(&addr, k + of[set].addr, sizeof(addr));
+	a->addr = ntohl(addr);
+	a->prefix = 32;
+	if (set != VM_SET_ADDR)
+		a->proto = k[0];
+	if (set == VM_SET_PORT) {
+		memcpy(&port, k + 8, sizeof(port));
+		a->port_lo = a->port_hi = ntohs(port);
+	}
+	return 0;
+}
+
 const char *
 allow_text(const struct net_allow *a, char *text)
 {

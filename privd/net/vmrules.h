@@ -63,7 +63,9 @@ struct allow_key {
 /* The number of its set and its key there, or -1: it is a rule of the chain
  * of ranges. */
 int allow_key(const struct net_allow *a, struct allow_key *k);
-/* The same of a guest port. */
+/* What a key in that set stands for. -1: nothing that allow_key() makes. */
+int allow_of_key(int set, const void *key, size_t len, struct net_allow *a);
+/* The same as allow_key() of a guest port. */
 void pub_key(uint8_t proto, uint16_t guest, struct allow_key *k);
 /* The name of an entry's rule and element; text[NFT_NOTE_MAX]. */
 const char *allow_text(const struct net_allow *a, char *text);

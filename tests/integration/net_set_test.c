@@ -412,6 +412,89 @@ NH_CASE(show, "counters of each entry, port and standing rule")
 	end();
 }
 
+/* A thousand entries: n exact ones, the others networks. The last exact one
+ * and the last network are LAB_ALLOWED and LAB_OTHER's. */
+static void
+thousand(struct nh_vm *v, unsigned n)
+{
+	uint32_t i;
+
+	memset(v->req.allow, 0, sizeof(v->req.allow));
+	v->req.nallow = 0;
+	for (i = 1; i < n; i++)
+		nh_allow(v, i % 2 ? IPPROTO_TCP : IPPROTO_UDP,
+		    0x08000000u + i, 32, (uint16_t)(i % 3 ? 443 : 0));
+	nh_allow(v, IPPROTO_UDP, LAB_ALLOWED, 32, 53);
+	for (i = n + 1; i < NET_ALLOW_MAX; i++)
+		nh_allow(v, i % 2 ? IPPROTO_TCP : 0, 0x08100000u + (i << 8),
+		    24, 0);
+	nh_allow(v, IPPROTO_UDP, LAB_OTHER & ~0xfu, 28, 0);
+}
+
+NH_CASE(thousand_entries, "a list of a thousand, changed and shown")
+{
+	static struct rep_net_show rp;
+	struct nh_vm v;
+	int tap, sock, other, nets;
+	unsigned i;
+
+	setup(tc);
+	nh_vm(&v, 3, 77);
+	tap = nh_start(&h, &v);
+	sock = lab_udp(h.lab.world, LAB_ALLOWED, 53);
+	other = lab_udp(h.lab.world, LAB_OTHER, OTHER_PORT);
+	for (nets = 0; nets < 2; nets++) {
+		ATF_CHECK(!lab_reaches(tap, LAB_ALLOWED, 53, sock, NEVER));
+		thousand(&v, nets ? 500 : NET_ALLOW_MAX - 1);
+		ATF_REQUIRE_EQ(NET_ALLOW_MAX, v.req.nallow);
+		ATF_REQUIRE_EQ(0, set(&v));
+		ATF_CHECK(lab_reaches(tap, LAB_ALLOWED, 53, sock, SOON));
+		ATF_CHECK(lab_reaches(tap, LAB_OTHER, OTHER_PORT, other,
+		    SOON));
+		ATF_REQUIRE_EQ(0, nh_show(&h, &v, v.fds[NSFD_NS], &rp));
+		ATF_REQUIRE_EQ(NET_ALLOW_MAX, rp.nallow);
+		for (i = 0; i < NET_ALLOW_MAX; i++)
+			ATF_CHECK_EQ_MSG(i == NET_ALLOW_MAX - 1 ||
+			    rp.allow[i].allow.addr == LAB_ALLOWED,
+			    rp.allow[i].packets, "entry %u", i);
+		v.req.nallow = 0;
+		ATF_REQUIRE_EQ(0, set(&v));
+	}
+	/* named twice is named once */
+	nh_allow(&v, IPPROTO_UDP, LAB_ALLOWED, 32, 53);
+	nh_allow(&v, IPPROTO_UDP, LAB_ALLOWED, 32, 53);
+	ATF_REQUIRE_EQ(0, set(&v));
+	ATF_REQUIRE_EQ(0, nh_show(&h, &v, v.fds[NSFD_NS], &rp));
+	ATF_CHECK_EQ(1, rp.nallow);
+	end();
+}
+
+NH_CASE(overlaps, "entries that overlap are taken as they are")
+{
+	struct nh_vm v;
+	int tap, sock;
+
+	setup(tc);
+	nh_vm(&v, 3, 77);
+	nh_allow(&v, IPPROTO_UDP, LAB_OTHER & ~0xffu, 24, 100);
+	nh_allow(&v, IPPROTO_UDP, LAB_OTHER & ~0xffffu, 16, 8999);
+	v.req.allow[1].port_hi = 9001;
+	nh_allow(&v, 0, LAB_OTHER & ~0xffu, 24, 0);
+	nh_allow(&v, IPPROTO_UDP, LAB_OTHER, 32, OTHER_PORT);
+	tap = nh_start(&h, &v);
+	sock = lab_udp(h.lab.world, LAB_OTHER, OTHER_PORT);
+	while (v.req.nallow > 0) {
+		ATF_CHECK(lab_reaches(tap, LAB_OTHER, OTHER_PORT, sock, SOON));
+		v.req.nallow--;
+		if (v.req.nallow == 1)
+			break;
+		ATF_REQUIRE_EQ(0, set(&v));
+	}
+	ATF_REQUIRE_EQ(0, set(&v));
+	ATF_CHECK(!lab_reaches(tap, LAB_OTHER, OTHER_PORT, sock, NEVER));
+	end();
+}
+
 static double
 us_now(void)
 {
@@ -461,6 +544,12 @@ NH_CASE(timing, "prints what a change costs; asserts nothing")
 		ATF_REQUIRE_EQ(0, set(&v));
 	}
 	port = cpu_us() - cpu;
+	thousand(&v, NET_ALLOW_MAX - 1);
+	cpu = cpu_us();
+	for (i = 0; i < 10; i++)
+		ATF_REQUIRE_EQ(0, set(&v));
+	printf("list of a thousand: on the CPU %.0f us\n",
+	    (cpu_us() - cpu) / 10);
 	printf("list of 10: least %.0f us, on the CPU %.0f us; a port more or "
 	       "less: on the CPU %.0f us\n", least, ten / TIMED,
 	    port / TIMED);
@@ -476,6 +565,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, ports);
 	ATF_TP_ADD_TC(tp, other_vms_port);
 	ATF_TP_ADD_TC(tp, show);
+	ATF_TP_ADD_TC(tp, thousand_entries);
+	ATF_TP_ADD_TC(tp, overlaps);
 	ATF_TP_ADD_TC(tp, timing);
 	return atf_no_error();
 }

@@ -234,11 +234,56 @@ without_network_cleanup()
 	firewall_down
 }
 
+atf_test_case thousand cleanup
+thousand_head()
+{
+	instance_case thousand "a list of a thousand entries, and not one more" 200
+}
+# entries FROM TO: that many, one address each
+entries()
+{
+	seq "$1" "$2" | awk '{ printf "tcp:8.%d.%d.1:443 ",
+	    int($1 / 250), $1 % 250 }'
+}
+thousand_body()
+{
+	instance_up
+	world
+	start_guest web -p 9001:9999/udp 2> /dev/null || atf_fail "start"
+	# shellcheck disable=SC2046 # words are meant
+	good me firewall set web $(entries 1 999) icmp:$ALLOWED
+	expect_pongs 3 "the last of a thousand"
+	good me firewall show web --json
+	[ "$("$PY" -c 'import json, sys
+f = json.load(sys.stdin)
+print(len(f["allow"]), f["allow"][999]["packets"])' < out.txt)" = "1000 6" ] ||
+	    atf_fail "show"
+	refused 1 '1000' me firewall add web tcp:9.9.9.9:53
+	# shellcheck disable=SC2046
+	refused 1 '1000' me firewall set web $(entries 1 1001)
+	refused 1 'names are not looked up' me firewall add web \
+	    tcp:example.org:443
+	expect_pongs 3 "after the refusals"
+	# it is there after a restart of the daemon, and of the VM
+	old=$(role_pid privd-net)
+	kill -9 "$old"
+	wait_for 200 "another privd-net" other_role privd-net "$old"
+	daemon_back
+	good me firewall remove web tcp:8.0.7.1:443
+	expect_pongs 3 "one less"
+	good me firewall set web tcp:9.9.9.9:53
+	expect_pongs 0 "another list"
+}
+thousand_cleanup()
+{
+	firewall_down
+}
+
 atf_init_test_cases()
 {
 	# shellcheck source=tests/lib/instance.sh
 	. "$(atf_config_get top_srcdir)/tests/lib/instance.sh"
-	for c in lists bad_entry ports without_network; do
+	for c in lists bad_entry thousand ports without_network; do
 		atf_add_test_case $c
 	done
 }
