@@ -256,7 +256,8 @@ on_request(void *arg, struct wire_msg *m)
 	TAILQ_INSERT_TAIL(&c->tickets, t, of_conn);
 	c->ntickets++;
 	t->streams = c->streams;
-	c->streams = 0;
+	/* until no request of it is left, whatever else it asks */
+	c->streams = c->streams && c->ntickets > 1;
 	conn_pace(c);
 	return handle(t, row, m);
 }

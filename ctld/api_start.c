@@ -36,7 +36,8 @@ may_define(struct ticket *t, const struct clreq_start *s, uint32_t owner,
 	return 0;
 }
 
-/* Is there room for one more that runs? front asks about the owner's. */
+/* Is there room for one more that runs? front asks about the owner's. Those
+ * who want much leave some places to those who have none yet. */
 static int
 may_run(const struct ticket *t, uint32_t owner, struct rep_cl *why)
 {
@@ -50,7 +51,7 @@ may_run(const struct ticket *t, uint32_t owner, struct rep_cl *why)
 		fault_quota(why, CEIL_VMS, 1, LIVE_MAX, LIVE_MAX, 1);
 	else if (held >= most)
 		fault_quota(why, CEIL_STARTS, 0, most, held, 1);
-	else if (q->n >= c->max_starts)
+	else if (q->n >= STARTQ_MAX || (q->n >= c->max_starts && held > 0))
 		fault_quota(why, CEIL_STARTS, 1, c->max_starts, q->n, 1);
 	else
 		return 0;

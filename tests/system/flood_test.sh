@@ -210,14 +210,14 @@ console_rate = 64K
 flows = 64"
 	good start_guest web
 	log=$(wc -l < "$I/log")
-	quiet=$(median "$TENANT2" measure "$GUEST" 9)
-	admin=$(median "$ADMIN" lists 9)
+	q_start=$(median "$TENANT2" measure "$GUEST" 9)
+	q_list=$(median "$ADMIN" lists 9)
 	had=$(reserved "$TENANT")
 	flood 15
 	sleep 2
-	verdict "another owner's start" "$quiet" \
+	verdict "another owner's start" "$q_start" \
 	    "$(median "$TENANT2" measure "$GUEST" 9)" 2 0 30
-	verdict "an admin's list" "$admin" "$(median "$ADMIN" lists 15)" \
+	verdict "an admin's list" "$q_list" "$(median "$ADMIN" lists 15)" \
 	    0 100 60
 	all_end
 	# what came of it is looked at before the guests' part
@@ -225,9 +225,9 @@ flows = 64"
 	    $(($(date +%s) - _begun + 5))
 	sleep 5 # the tenant's own pace
 	two_guests
-	verdict "another's start beside two busy guests" "$quiet" \
+	verdict "another's start beside two busy guests" "$q_start" \
 	    "$(median "$TENANT2" measure "$GUEST" 9)" 2 0 30
-	verdict "an admin's list beside them" "$admin" \
+	verdict "an admin's list beside them" "$q_list" \
 	    "$(median "$ADMIN" lists 15)" 0 100 60
 	# the flows are capped, and the flood does reach the cap
 	wait_for 100 "a flood of flows" some_flows 60

@@ -239,11 +239,71 @@ connections_cleanup()
 	instance_down
 }
 
+atf_test_case node cleanup
+node_head()
+{
+	instance_case node "the node's ceilings, over all owners"
+}
+node_body()
+{
+	instance_up "max_cpus = 3
+max_ports = 1"
+	good its "$TENANT" a --cpus 2 -p 8001:80
+	made > made.before
+	refused 5 "node-cpus: the node's ceiling of 3 is reached: 2 in use, 2 \
+more asked for; stop a VM or ask for fewer cpus, or ask the operator" \
+	    its "$TENANT2" b --cpus 2
+	refused 5 "node-ports: the node's ceiling of 1 is reached: 1 in use" \
+	    its "$TENANT2" b -p 8002:80
+	nothing_made made.before
+	good its "$TENANT2" b
+	good as "$TENANT2" policy
+	grep -Eq '^  cpus +32 +3  front' out.txt || atf_fail "$(cat out.txt)"
+	good as "$TENANT2" policy --json
+	[ "$(json '["daemon"]["node"]["ports"]' < out.txt)" = 1 ] ||
+	    atf_fail "$(cat out.txt)"
+	good as 0 rm -f "$TENANT/a" "$TENANT2/b"
+}
+node_cleanup()
+{
+	instance_down
+}
+
+atf_test_case memory cleanup
+memory_head()
+{
+	instance_case memory "the host's memory is looked at before a start"
+}
+memory_body()
+{
+	instance_up "memory_reserve = 60T"
+	made > made.before
+	refused 1 "the host failed at step host-memory: ENOMEM: [0-9]+ MiB are \
+needed with what the host keeps and what other starts were promised, [0-9]+ \
+are available; ask for less memory, or stop a VM" its "$TENANT" a
+	nothing_made made.before
+	# max_memory is what the host has, where nobody says another figure
+	good as "$TENANT" policy --json
+	[ "$(json '["daemon"]["node"]["memory_mib"]' < out.txt)" = \
+	    "$(awk '/MemTotal/ { print int($2 / 1024) }' /proc/meminfo)" ] ||
+	    atf_fail "$(cat out.txt)"
+	# control: with a reserve that is there
+	daemon_down
+	instance_conf "memory_reserve = 1M"
+	daemon_up
+	good its "$TENANT" a
+	good as "$TENANT" rm -f a
+}
+memory_cleanup()
+{
+	instance_down
+}
+
 atf_init_test_cases()
 {
 	# shellcheck source=tests/lib/instance.sh
 	. "$(atf_config_get top_srcdir)/tests/lib/instance.sh"
-	for c in names admin quotas quota_race connections; do
+	for c in names admin quotas quota_race connections node memory; do
 		atf_add_test_case $c
 	done
 }
