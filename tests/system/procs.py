@@ -40,10 +40,11 @@ CLASSES = {
 }
 # What a role opens or is sent besides, at any other number.
 EXTRA = {
-    "privd-front": (SOCKET, MOUNTS),
+    "privd-front": (SOCKET, MOUNTS, r"/proc/meminfo$"),
     "privd-net": (SOCKET,),
     "privd-jail": (PIDFD, NET, MNT, CGROUP),
-    "ctld": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE, MOUNTS, r"/proc/\d+/fd$"),
+    "ctld": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE, MOUNTS, r"/proc/\d+/fd$",
+             r"/.*/ctld/events$"),
     "ctld-client": (EVENTS, r"/proc/\d+/mountinfo$"),
     "connection": (SOCKET, MEMFD, r"/proc/\d+/mountinfo$"),
     "vmsup": (SOCKET, MEMFD, PIDFD, EVENTS, PIPE, r"/dev/null$"),
