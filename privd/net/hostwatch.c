@@ -16,6 +16,7 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "policy/steps.h"
+#include "privd/net/hosthook.h"
 #include "privd/net/hostwatch.h"
 #include "privd/net/ops.h"
 
@@ -44,19 +45,28 @@ hostwatch_init(struct net *n, struct err *e)
 	return 0;
 }
 
-/* Did somebody else take something out of a table of ours? */
-static int
-is_theft(const struct net *n, const struct nlmsghdr *h)
+/* What somebody else's change asks for: another look at iptables' rules, or
+ * our tables anew, out of which something was taken. */
+static void
+judge(struct net *n, const struct nlmsghdr *h)
 {
 	const struct nfgenmsg *g = nlm_payload(h, sizeof(*g));
 	const struct nlattr *a;
+	const char *table;
 	size_t left;
 
 	if (g == NULL || h->nlmsg_pid == n->nft_port ||
-	    h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES ||
-	    (g->nfgen_family != NFPROTO_IPV4 &&
-		g->nfgen_family != NFPROTO_IPV6))
-		return 0;
+	    h->nlmsg_type >> 8 != NFNL_SUBSYS_NFTABLES)
+		return;
+	/* the table's name is attribute 1 of all but the generation's */
+	a = nlm_attrs(h, sizeof(*g), &left);
+	table = nlm_str(nlm_find(a, left, NFTA_TABLE_NAME));
+	if (hosthook_concerns(g->nfgen_family, table))
+		n->nft_look = 1;
+	if ((g->nfgen_family != NFPROTO_IPV4 &&
+		g->nfgen_family != NFPROTO_IPV6) ||
+	    strcmp(table, n->c->instance) != 0)
+		return;
 	switch (h->nlmsg_type & 0xff) {
 	case NFT_MSG_DELTABLE:
 	case NFT_MSG_DELCHAIN:
@@ -64,14 +74,8 @@ is_theft(const struct net *n, const struct nlmsghdr *h)
 	case NFT_MSG_DELSET:
 	case NFT_MSG_DELSETELEM:
 	case NFT_MSG_NEWTABLE:	/* made dormant, or in the place of ours */
-		break;
-	default:
-		return 0;
+		n->nft_stolen = 1;
 	}
-	/* the table's name is attribute 1 of each of them */
-	a = nlm_attrs(h, sizeof(*g), &left);
-	return strcmp(nlm_str(nlm_find(a, left, NFTA_TABLE_NAME)),
-	    n->c->instance) == 0;
 }
 
 static void
@@ -85,7 +89,8 @@ hear(struct net *n)
 	for (;;) {
 		k = recv(n->nft_watch, buf, sizeof(buf), MSG_DONTWAIT);
 		if (k < 0 && errno == ENOBUFS) {
-			n->nft_stolen = 1; /* who knows what was lost */
+			/* who knows what was lost */
+			n->nft_stolen = n->nft_look = 1;
 			continue;
 		}
 		if (k <= 0)
@@ -93,32 +98,42 @@ hear(struct net *n)
 		left = (size_t)k;
 		for (h = (const void *)buf; nlm_ok(h, left);
 		    h = nlm_next(h, &left))
-			if (is_theft(n, h))
-				n->nft_stolen = 1;
+			judge(n, h);
 	}
+}
+
+static void
+repair(struct net *n)
+{
+	struct err e = { 0 };
+
+	if (n->nft_stolen && host_commit(n, &e) < 0) {
+		log_err("the host's tables were changed by another program, "
+			"and cannot be put back: %s", e.msg);
+		return;
+	}
+	if (n->nft_stolen)
+		log_warn("the host's tables had been changed by another "
+			 "program: put back");
+	n->nft_stolen = 0;
+	if (hosthook_put(n, &e) < 0)
+		log_err("%s: %s", e.msg, strerror(e.code));
+	else
+		n->nft_look = 0;
 }
 
 int
 hostwatch_run(struct net *n)
 {
-	struct err e = { 0 };
 	int64_t now;
 
 	hear(n);
-	if (!n->nft_stolen || !n->committed)
+	if ((!n->nft_stolen && !n->nft_look) || !n->committed)
 		return -1;
 	now = now_ms();
 	if (now < n->nft_next)
 		return (int)(n->nft_next - now);
 	n->nft_next = now + PAUSE_MS;
-	n->nft_stolen = 0;
-	if (host_commit(n, &e) == 0) {
-		log_warn("the host's tables had been changed by another "
-			 "program: put back");
-		return -1;
-	}
-	log_err("the host's tables were changed by another program, and "
-		"cannot be put back: %s", e.msg);
-	n->nft_stolen = 1;
-	return PAUSE_MS;
+	repair(n);
+	return n->nft_stolen || n->nft_look ? PAUSE_MS : -1;
 }

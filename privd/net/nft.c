@@ -140,6 +140,14 @@ nft_chain(struct nft *t, const struct chain *c)
 }
 
 void
+nft_chain_del(struct nft *t, const char *name)
+{
+	in_table(t, NFT_MSG_DELCHAIN, 0);
+	nlm_put_strz(t->b.h, NFTA_CHAIN_NAME, name);
+	nl_end(&t->b);
+}
+
+void
 nft_empty(struct nft *t, const char *chain)
 {
 	in_table(t, NFT_MSG_DELRULE, 0);
@@ -184,10 +192,20 @@ void
 nft_rule(struct nft *t, const char *chain, const char *whose,
     const char *name)
 {
-	in_table(t, NFT_MSG_NEWRULE, NLM_F_CREATE | NLM_F_APPEND);
+	in_table(t, NFT_MSG_NEWRULE,
+	    NLM_F_CREATE | (t->first ? 0 : NLM_F_APPEND));
 	nlm_put_strz(t->b.h, NFTA_RULE_CHAIN, chain);
 	put_note(t, NFTA_RULE_USERDATA, whose, name);
 	t->exprs = nlm_nest(t->b.h, NFTA_RULE_EXPRESSIONS);
+}
+
+void
+nft_rule_del(struct nft *t, const char *chain, uint64_t raw_handle)
+{
+	in_table(t, NFT_MSG_DELRULE, 0);
+	nlm_put_strz(t->b.h, NFTA_RULE_CHAIN, chain);
+	nlm_put_u64(t->b.h, NFTA_RULE_HANDLE, raw_handle);
+	nl_end(&t->b);
 }
 
 void

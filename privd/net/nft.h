@@ -29,6 +29,7 @@ struct nft {
 	struct nlbatch b;
 	uint8_t family;		/* NFPROTO_ */
 	char table[IFNAMSIZ];
+	int first;		/* rules go before all others of a chain */
 	struct nlattr *exprs;	/* open list of the rule being written */
 	struct nlattr *list;	/* open list of elements, or NULL */
 };
@@ -70,6 +71,7 @@ void nft_table_del(struct nft *t, uint8_t family, const char *name);
 /* Write into a table that exists already. */
 void nft_use(struct nft *t, uint8_t family, const char *table);
 void nft_chain(struct nft *t, const struct chain *c);
+void nft_chain_del(struct nft *t, const char *name);
 /* Take all rules out of a chain: within the batch, before its new ones. */
 void nft_empty(struct nft *t, const char *chain);
 
@@ -89,6 +91,7 @@ void nft_elem_get(struct nft *t, const char *set, const void *key,
 void nft_rule(struct nft *t, const char *chain, const char *whose,
     const char *name);
 void nft_rule_end(struct nft *t);
+void nft_rule_del(struct nft *t, const char *chain, uint64_t raw_handle);
 void nft_counter(struct nft *t);
 struct nft_expr {
 	struct nlattr *elem, *data;

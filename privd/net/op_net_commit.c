@@ -10,6 +10,7 @@
 
 #include "common/log.h"
 #include "policy/steps.h"
+#include "privd/net/hosthook.h"
 #include "privd/net/hostrules.h"
 #include "privd/net/ops.h"
 #include "privd/net/readback.h"
@@ -78,7 +79,7 @@ op_net_commit(struct net *n, struct wire_msg *m,
 	(void)rp;
 	if (rq->zero != 0)
 		return err_set(e, EBADMSG, "padding is not zero");
-	if (host_commit(n, e) < 0)
+	if (host_commit(n, e) < 0 || hosthook_put(n, e) < 0)
 		return -1;
 	/* only now: the table drops what is not ours, so nobody else's packets
 	 * were ever forwarded */

@@ -49,6 +49,7 @@ struct net {
 	int nft_watch;			/* tells of changed host rules */
 	uint32_t nft_port;		/* netlink's number of nft */
 	int nft_stolen;			/* the host's tables want repair */
+	int nft_look;			/* iptables' rules want a look */
 	int64_t nft_next;		/* not before this */
 	int committed;			/* the host's table is there */
 	int was_routing;		/* forwarding was on before us */

@@ -13,6 +13,7 @@
 #include <linux/rtnetlink.h>
 
 #include "common/log.h"
+#include "privd/net/hosthook.h"
 #include "privd/net/hostrules.h"
 #include "privd/net/sweep.h"
 
@@ -91,5 +92,7 @@ sweep(struct net *n, struct err *e)
 	hostrules_del(&t, n->c);
 	if (nft_commit(&t, NULL) < 0 && errno != EOPNOTSUPP)
 		return err_set(e, errno, "cannot delete the host's tables");
+	if (hosthook_del(n, e) < 0)
+		return -1;
 	return sweep_links(&n->route, n->c->ifprefix, e);
 }
