@@ -127,6 +127,7 @@ down(struct starter *s)
 		return 1;
 	}
 	bad |= told(tables_down(s, &e), &e);
+	bad |= told(legacy_down(&s->conf, &e), &e);
 	bad |= told(forward_down(s->run_dir, &e), &e);
 	bad |= told(cg_down(&s->conf, &e), &e);
 	if (!bad)

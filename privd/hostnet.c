@@ -196,12 +196,11 @@ modules_load(void)
 {
 	char path[] = "/sbin/modprobe", quiet[] = "-q", all[] = "-a";
 	char tun[] = "tun", veth[] = "veth", nft[] = "nf_tables";
-	char nat[] = "nft_chain_nat", ct[] = "nft_ct", compat[] = "nft_compat";
+	char nat[] = "nft_chain_nat", ct[] = "nft_ct", fib[] = "nft_fib_ipv4";
 	char ctnl[] = "nf_conntrack_netlink", masq[] = "nft_masq";
-	char nnat[] = "nft_nat", mac[] = "xt_mac", xct[] = "xt_conntrack";
-	char xnat[] = "xt_nat", tcp[] = "xt_tcpudp", lim[] = "nft_connlimit";
-	char *argv[] = { path, quiet, all, tun, veth, nft, nat, ct, compat,
-		ctnl, masq, nnat, mac, xct, xnat, tcp, lim, NULL };
+	char nnat[] = "nft_nat", conn[] = "nft_connlimit", lim[] = "nft_limit";
+	char *argv[] = { path, quiet, all, tun, veth, nft, nat, ct, fib, ctnl,
+		masq, nnat, conn, lim, NULL };
 	char *env[] = { NULL };
 	pid_t pid;
 

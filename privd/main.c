@@ -227,6 +227,7 @@ main(int argc, char *argv[])
 	must(notify_open(&s, o.notify, o.watchdog, &e), &e);
 	must(cg_start(&s.cg, &s.conf, &e), &e);
 	must(forward_save(s.run_dir, &s.was_off, &e), &e);
+	legacy_hook(&s.conf);
 	must(roles_start(&s, &e), &e);
 	return 1;
 }

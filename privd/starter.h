@@ -77,6 +77,11 @@ int forward_save(int run_dir, int *was_off, struct err *e);
 int forward_down(int run_dir, struct err *e);
 void modules_load(void);
 
+/* legacy.c: our hook in legacy iptables, where such tables are. A host where
+ * it cannot be put in is served all the same, with a warning. */
+void legacy_hook(const struct sysconf *c);
+int legacy_down(const struct sysconf *c, struct err *e);
+
 /* mounts.c: each returns a descriptor or -1 with *e. */
 int mount_empty(struct err *e);		/* empty, read-only tmpfs */
 int mount_clone(const char *path, uint64_t attrs, struct err *e);

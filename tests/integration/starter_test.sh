@@ -146,6 +146,66 @@ up_and_down_cleanup()
 	down
 }
 
+# Somebody's FORWARD policy of DROP, in either variant of iptables and both.
+atf_test_case hooks cleanup
+hooks_head()
+{
+	atf_set require.user root
+	atf_set require.progs "iptables-legacy iptables-nft"
+	atf_set descr 'our hook in legacy iptables, nf_tables and both; gone after -D'
+}
+hooks_body()
+{
+	# shellcheck disable=SC2016 # for the inner shell
+	inside '
+	name=$(echo psttst | tr a-z A-Z)
+	theirs() {
+		[ -z "$(cat /proc/net/ip_tables_names)" ] || iptables-legacy -S
+		iptables-nft -S 2>/dev/null
+	}
+	hooked() {
+		"$1" -S | grep -q -- "^-A $2 .*-j $name\$" ||
+		    err "$1: no jump from $2"
+		[ "$("$1" -S "$name" | grep -c ACCEPT)" = 2 ] ||
+		    err "$1: our chain"
+	}
+	up_down() {
+		theirs >before
+		up
+		for v in $1; do hooked "$v" "$2"; done
+		kill -9 $P
+		gone
+		# again, and nothing is there twice
+		up
+		for v in $1; do
+			[ "$("$v" -S | grep -c -- "-j $name")" = 1 ] ||
+			    err "$v: twice"
+		done
+		kill -9 $P
+		gone
+		"$dir/libexec/privd" -u 61006 -c "$conf" -D || err down
+		theirs >after
+		cmp before after || err "$(diff before after)"
+	}
+	[ -z "$(cat /proc/net/ip_tables_names)" ] || err "not a fresh host"
+	iptables-nft -P FORWARD DROP
+	up_down iptables-nft FORWARD
+	[ -z "$(cat /proc/net/ip_tables_names)" ] || err "we loaded legacy"
+	iptables-legacy -P FORWARD DROP
+	up_down "iptables-legacy iptables-nft" FORWARD
+	for v in iptables-legacy iptables-nft; do
+		$v -N DOCKER-USER
+		$v -A DOCKER-USER -j RETURN
+		$v -A FORWARD -j DOCKER-USER
+	done
+	up_down "iptables-legacy iptables-nft" DOCKER-USER
+	'
+}
+hooks_cleanup()
+{
+	down
+}
+
 atf_test_case one_fate cleanup
 one_fate_head()
 {
@@ -296,6 +356,7 @@ notify_cleanup()
 atf_init_test_cases()
 {
 	atf_add_test_case up_and_down
+	atf_add_test_case hooks
 	atf_add_test_case one_fate
 	atf_add_test_case refusals
 	atf_add_test_case notify
