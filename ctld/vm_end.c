@@ -16,6 +16,7 @@
 #include "ctld/ctld.h"
 #include "ctld/events.h"
 #include "ctld/fault.h"
+#include "ctld/reason.h"
 #include "ctld/rings.h"
 #include "ctld/state.h"
 #include "ctld/vm.h"
@@ -43,14 +44,13 @@ static int
 status_reason(int ws, char *buf, size_t size)
 {
 	if (ws == -1) {
-		(void)snprintf(buf, size, "its supervisor was killed");
+		(void)snprintf(buf, size, REASON_SUPERVISOR);
 		return 1;
 	}
 	if (WIFSIGNALED(ws))
-		(void)snprintf(buf, size, "killed by signal %d",
-		    WTERMSIG(ws));
+		(void)snprintf(buf, size, REASON_SIGNAL, WTERMSIG(ws));
 	else
-		(void)snprintf(buf, size, "vmm exited %d", WEXITSTATUS(ws));
+		(void)snprintf(buf, size, REASON_VMM, WEXITSTATUS(ws));
 	return !WIFEXITED(ws) || WEXITSTATUS(ws) != 0;
 }
 
@@ -62,17 +62,17 @@ end_reason(const struct supreq_state *st, char *buf, size_t size)
 
 	switch (st->end) {
 	case END_SHUTDOWN:
-		s = "guest powered off";
+		s = REASON_POWERED_OFF;
 		break;
 	case END_REBOOT:
-		s = "guest reset itself";
+		s = REASON_RESET;
 		break;
 	case END_PANIC:
-		s = "panic";
+		s = REASON_PANIC;
 		failed = 1;
 		break;
 	case END_QUIT:
-		s = "told to quit";
+		s = REASON_QUIT;
 		break;
 	default:
 		return status_reason(st->wait_status, buf, size);
@@ -105,8 +105,8 @@ end_describe(struct vm *vm, const struct supreq_state *st)
 		add_last_line(vm, reason, sizeof(reason));
 	if (vm->phase == PH_STOP && vm->dying) {
 		/* final when nothing is left of it */
-		vm_set_status(vm, VM_STOPPING, vm->by_force ? "killed" :
-							      "stopped");
+		vm_set_status(vm, VM_STOPPING, vm->by_force ? REASON_KILLED :
+							      REASON_STOPPED);
 		return;
 	}
 	if (vm->phase == PH_START && st->end != END_SHUTDOWN)
@@ -245,7 +245,7 @@ note_oom(struct vm *vm, const struct priv_reply *r)
 	    vm->pub.status != VM_FAILED ||
 	    vm->pub.exit_code != 128 + SIGKILL)
 		return;
-	vm_set_status(vm, VM_FAILED, "oom");
+	vm_set_status(vm, VM_FAILED, REASON_OOM);
 	vm->dirty = 1;
 }
 
@@ -328,7 +328,7 @@ settle(struct vm *vm)
 	vm->pub.vm_addr = vm->pub.host_addr = 0;
 	memset(&vm->h, 0, sizeof(vm->h));
 	if (vm->pub.status == VM_STARTING) /* it never ran */
-		vm_set_status(vm, VM_STOPPED, "not started");
+		vm_set_status(vm, VM_STOPPED, REASON_NOT_STARTED);
 	if (vm->pub.status == VM_STOPPING)
 		vm->pub.status = VM_STOPPED;
 	vm->phase = PH_IDLE;

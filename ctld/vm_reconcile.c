@@ -18,6 +18,7 @@
 #include "ctld/channel.h"
 #include "ctld/ctld.h"
 #include "ctld/events.h"
+#include "ctld/reason.h"
 #include "ctld/state.h"
 #include "ctld/sup_client.h"
 #include "ctld/vm.h"
@@ -46,10 +47,10 @@ vanished(struct vm *vm)
 	int other_boot = strcmp(vm->boot_id, vm->ctld->boot_id) != 0;
 
 	if (vm->pub.status == VM_STOPPING)
-		vm_set_status(vm, VM_STOPPED, "stopped");
+		vm_set_status(vm, VM_STOPPED, REASON_STOPPED);
 	else
-		vm_set_status(vm, VM_FAILED, other_boot ? "host restarted" :
-			"ended while the daemon was down");
+		vm_set_status(vm, VM_FAILED, other_boot ? REASON_REBOOT :
+			REASON_UNSEEN);
 	vm->pub.ended_ms = wall_ms();
 	events_vm(vm, vm->pub.status == VM_FAILED ? EVENT_FAILED :
 		EVENT_STOPPED, vm->pub.reason);
@@ -113,8 +114,7 @@ half_started(struct vm *vm)
 	if ((vm->spec.flags & CL_DEFINED) == 0)
 		vm->forget = 1;
 	else
-		vm_set_status(vm, VM_STOPPED,
-		    "not started: the daemon ended meanwhile");
+		vm_set_status(vm, VM_STOPPED, REASON_BROKEN_OFF);
 }
 
 /* Half made, or half taken apart. */

@@ -18,6 +18,7 @@
 #include "ctld/ctld.h"
 #include "ctld/events.h"
 #include "ctld/fault.h"
+#include "ctld/reason.h"
 #include "ctld/rings.h"
 #include "ctld/spec.h"
 #include "ctld/startq.h"
@@ -125,7 +126,7 @@ start_undo(struct vm *vm)
 	events_vm(vm, EVENT_NOT_STARTED, st->why.reason);
 	/* its definition is older than this start, and stays */
 	vm->forget = (vm->spec.flags & CL_DEFINED) == 0;
-	vm_set_status(vm, VM_STARTING, "not started");
+	vm_set_status(vm, VM_STARTING, REASON_NOT_STARTED);
 	if (vm->pub.slot == UINT32_MAX)
 		vm_gone(vm);
 	else if (st->spawned) /* what runs is killed in its owner's name */
@@ -577,7 +578,7 @@ vm_define(struct ticket *t, const struct clreq_start *s, uint32_t owner)
 	}
 	vm->pub.backend = (uint32_t)b->kind;
 	vm->spec.flags |= CL_DEFINED;
-	vm_set_status(vm, VM_STOPPED, "never started");
+	vm_set_status(vm, VM_STOPPED, REASON_NEVER);
 	if (state_save(vm, 1) < 0) {
 		fault_host(&why, STEP_CTLD_STATE, errno, "state file");
 		vm_free(vm);

@@ -107,12 +107,15 @@ examples_body()
 		[ -s cmd ] || atf_fail "$c: no example"
 		! misused "$(cat cmd)" || atf_fail "$(cat cmd): $(cat err)"
 	done
-	# the manual's: what stands in literal displays and begins with postern
-	mandoc -T ascii "$src/ctld/cli/postern.1" | sed 's/.\x08//g' |
-	    sed -n '/^EXAMPLES/,/^[A-Z]/p' |
-	    sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' |
-	    sed -n 's/^ *\(postern .*\)/\1/p' >lines
-	[ "$(wc -l <lines)" -ge 4 ] || atf_fail "the manual's are not found"
+	# the manuals': what stands in literal displays and begins with postern
+	for m in postern.1 postern-guest.7; do
+		mandoc -T ascii "$src/ctld/cli/$m" | sed 's/.\x08//g' |
+		    sed -n '/^EXAMPLES/,/^[A-Z]/p' |
+		    sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' |
+		    sed -n 's/^ *\(postern .*\)/\1/p' >some
+		[ "$(wc -l <some)" -ge 3 ] || atf_fail "none found in $m"
+		cat some >>lines
+	done
 	while read -r line; do # -r: a backslash was joined above
 		! misused "$line" || atf_fail "$line: $(cat err)"
 	done <lines

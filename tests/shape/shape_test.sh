@@ -174,6 +174,170 @@ table_body()
 	quiet rows
 }
 
+# listed MANUAL SECTION: the words of its .It Sy lines, one a line
+listed()
+{
+	awk -v s="$2" '/^\.S[hs] / { on = $0 == ".Ss " s }
+	    on && sub(/^\.It Sy /, "")' "$1" | sed 's/ , /\n/g' | sort
+}
+
+# told_apart LIST MANUAL SECTION: what only one of them has.
+told_apart()
+{
+	sort -u "$1" >want
+	listed "$2" "$3" >said
+	diff want said | sed -n "s/^[<>]/$3: &/p"
+}
+
+# What the code can say, into the files that are compared.
+what_is_said()
+{
+	sed -n 's/^STEP([A-Z_]*, *"\([a-z-]*\)").*/\1/p' policy/steps.def \
+	    >"$work/steps"
+	sed -n 's/^error \([A-Za-z]*\) (.*/\1/p' \
+	    ctld/client/io.postern.Vm.varlink >"$work/errors"
+	sed -n 's/^#define REASON_[A-Z_]* "\(.*\)"$/\1/p' ctld/reason.h |
+	    sed 's/%d/N/' >"$work/reasons"
+	sed -nE 's/^	?(#define )?EX_[A-Z_]* (= )?([0-9]+).*/\3/p' \
+	    ctld/cli/cli.h ctld/cli/cmd_run.c >"$work/statuses"
+	sed -n '/^CEILING(/,$p' policy/ceilings.def | tr '\n' ' ' |
+	    grep -oE 'CEILING\([A-Z_]*, +[a-z_]+, +"' |
+	    sed 's/.*, *\([a-z_]*\), *"/\1/' >"$work/ceilings"
+	# the one that stands behind a condition
+	grep -q '"consoles" : "port"' ctld/api_attach.c &&
+	    echo consoles >>"$work/ceilings"
+}
+
+all_told()
+{
+	cd "$work" || return
+	m=$src/ctld/cli/postern-troubleshooting.7
+	told_apart steps "$m" 'Steps'
+	told_apart errors "$m" 'Typed errors'
+	told_apart reasons "$m" 'Reasons of an end'
+	told_apart statuses "$m" 'Exit statuses'
+	told_apart ceilings "$m" 'Ceilings'
+}
+
+# Reasons that do not come from ctld/reason.h.
+loose_reasons()
+{
+	grep -nE 'vm_set_status\(.*"[a-z]' "$@" /dev/null
+}
+
+atf_test_case troubleshooting
+troubleshooting_head()
+{
+	atf_set descr 'each error, reason, step, status: in the manual, and the other way round'
+}
+troubleshooting_body()
+{
+	config
+	cd "$src" || atf_fail "no $src"
+	what_is_said
+	for f in steps:35 errors:8 reasons:12 statuses:10 ceilings:12; do
+		[ "$(sort -u "$work/${f%:*}" | wc -l)" -ge "${f#*:}" ] ||
+		    atf_fail "${f%:*} not found: $(cat "$work/${f%:*}")"
+	done
+	# one more in the code, then one more in the manual
+	echo one-more >"$work/more"
+	cat "$work/steps" >>"$work/more"
+	cd "$work" || atf_fail "no $work"
+	m=$src/ctld/cli/postern-troubleshooting.7
+	loud told_apart more "$m" Steps
+	sed '/one-more/d; /^tap$/d' more >less
+	loud told_apart less "$m" Steps
+	quiet all_told
+	cd "$src" || atf_fail "no $src"
+	echo 'vm_set_status(vm, VM_FAILED, "bored");' >"$work/bad.c"
+	loud loose_reasons "$work/bad.c"
+	quiet loose_reasons ctld/*.c
+}
+
+# options_of_help: "--long" and "-x" of every command's --help
+options_of_help()
+{
+	sed -n 's/^COMMAND(\([a-z]*\),.*/\1/p' "$src/ctld/cli/commands.def" |
+	    while read -r c; do
+		"$bin/postern" "$c" --help | grep -v '^example'
+	    done | grep -oE '(^|[ [(])--?[a-z][a-z-]*' | tr -d ' [(' | sort -u
+}
+
+# options_of_manual FILE: what it has behind Fl
+options_of_manual()
+{
+	sed 's/"[^"]*"//g' "$1" | grep -oE 'Fl -?[a-z][a-z-]*' |
+	    sed 's/^Fl /-/' | sort -u
+}
+
+atf_test_case options
+options_head()
+{
+	atf_set descr 'each option of --help is in postern(1), and the other way round'
+}
+options_body()
+{
+	config
+	options_of_help >help
+	[ "$(wc -l <help)" -gt 35 ] || atf_fail "not found: $(cat help)"
+	options_of_manual "$src/ctld/cli/postern.1" >manual
+	sed 1d help >less
+	loud diff less manual
+	diff help manual >apart || atf_fail "< --help, > manual: $(cat apart)"
+}
+
+# keys_of_code: "section key" of ctld/conf's table and of the ceilings'
+keys_of_code()
+{
+	{
+		keys_of_table
+		sed -n '/^CEILING(/,$p' "$src/policy/ceilings.def" |
+		    tr '\n' ' ' | sed 's/CEILING(/\n&/g' |
+		    awk -F', *' '/^CEILING\([A-Z]/ {
+			gsub(/"/, "", $3)
+			print "owner", $3
+			if ($9 != 0)
+				print "vms", "max_" $3
+		    }'
+	} | sort -u
+}
+
+keys_of_table()
+{
+	tr '\n' ' ' <"$src/ctld/conf/parse.c" |
+	    grep -oE '\{ "[a-z]+", "[a-z_]+", set_' |
+	    sed 's/{ "\([a-z]*\)", "\([a-z_]*\)",/\1 \2/; s/ set_$//' | sort -u
+}
+
+# keys_of_manual FILE: the same of postern.conf(5)
+keys_of_manual()
+{
+	awk '/^\.S[sh]/ { on = "" }
+	    /^\.Ss Section/ { on = $3 }
+	    /^\.Ss Sections owner/ { on = "owner" }
+	    on && /^\.It Cm / {
+		for (i = 3; i <= NF; i++)
+			if ($i ~ /^[a-z_]+$/)
+				print on, $i
+	    }' "$1" | sort -u
+}
+
+atf_test_case keys
+keys_head()
+{
+	atf_set descr 'each key of the configuration is in postern.conf(5), and the other way round'
+}
+keys_body()
+{
+	config
+	keys_of_code >code
+	[ "$(wc -l <code)" -gt 35 ] || atf_fail "not found: $(cat code)"
+	keys_of_manual "$src/ctld/conf/postern.conf.5" >manual
+	sed 1d code >less
+	loud diff less manual
+	diff code manual >apart || atf_fail "< code, > manual: $(cat apart)"
+}
+
 atf_test_case paths
 paths_head()
 {
@@ -211,6 +375,9 @@ atf_init_test_cases()
 	atf_add_test_case calls
 	atf_add_test_case linked
 	atf_add_test_case table
+	atf_add_test_case troubleshooting
+	atf_add_test_case options
+	atf_add_test_case keys
 	atf_add_test_case paths
 	atf_add_test_case budget
 }
