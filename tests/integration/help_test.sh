@@ -112,7 +112,7 @@ examples_body()
 		mandoc -T ascii "$src/ctld/cli/$m" | sed 's/.\x08//g' |
 		    sed -n '/^EXAMPLES/,/^[A-Z]/p' |
 		    sed -e ':a' -e '/\\$/{N;s/\\\n//;ba' -e '}' |
-		    sed -n 's/^ *\(postern .*\)/\1/p' >some
+		    sed -n 's/^ *\(\$ \)*\(postern [a-z]* .*\)/\2/p' >some
 		[ "$(wc -l <some)" -ge 3 ] || atf_fail "none found in $m"
 		cat some >>lines
 	done
