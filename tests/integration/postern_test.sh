@@ -78,7 +78,7 @@ errors_as_json_body()
 	setup
 	on 3 -o 'inline:{"error":"io.postern.Vm.NotFound","parameters":{"name":"absent"}}\n' \
 	    -- --json kill absent
-	on 5 -o 'inline:{"error":"io.postern.Vm.QuotaExceeded","parameters":{"resource":"vms","limit":20}}\n' \
+	on 5 -o 'inline:{"error":"io.postern.Vm.QuotaExceeded","parameters":{"resource":"vms","limit":20,"used":20,"reason":"your ceiling of 20 is reached: 20 in use; stop a VM, or ask the operator for more"}}\n' \
 	    -- kill --json quota
 	on 1 -o 'match:"error":"io.postern.Vm.InvalidArgument"' \
 	    -o 'match:"field":"kernel"' \

@@ -81,7 +81,7 @@ canned_error(const char *name, struct rep_cl *r)
 		r->error = (uint16_t)t[i].error;
 		r->code = ENOSPC;
 		r->step = STEP_CGROUP;
-		r->limit = 20;
+		r->limit = r->used = 20;
 		(void)strlcpy(r->field, "vms", sizeof(r->field));
 		(void)strlcpy(r->reason, "canned", sizeof(r->reason));
 		if (r->error == CLE_QUOTA)
