@@ -189,8 +189,7 @@ nft_note_of(const struct nlattr *userdata)
 /* ---- rules */
 
 void
-nft_rule(struct nft *t, const char *chain, const char *whose,
-    const char *name)
+nft_rule(struct nft *t, const char *chain, const char *whose, const char *name)
 {
 	in_table(t, NFT_MSG_NEWRULE,
 	    NLM_F_CREATE | (t->first ? 0 : NLM_F_APPEND));
