@@ -306,6 +306,35 @@ check_network(const struct sysconf *c, struct err *e)
 	return range(e, "flows", c->flows, 16, FLOWS_MAX);
 }
 
+/* What no grant opens: this host itself, and metadata. */
+static int
+check_private(const struct conf_net *p, struct err *e)
+{
+	static const struct {
+		uint32_t addr;
+		uint8_t prefix;
+	} never[] = { { 0x00000000, 8 }, { 0x7f000000, 8 }, { 0xa9fe0000, 16 },
+		{ 0xac100000, 30 }, { 0xe0000000, 3 } };
+	uint32_t mask = p->prefix == 0 ? 0 : UINT32_MAX << (32 - p->prefix);
+	unsigned i;
+
+	if (p->prefix < 8 || p->prefix > 32 || (p->addr & ~mask) != 0 ||
+	    p->port_lo > p->port_hi || (p->port_lo == 0) != (p->port_hi == 0))
+		return err_field(e, "owner.allow_private", EINVAL,
+		    "0x%08x/%u is no network of /8 or smaller with ports",
+		    p->addr, p->prefix);
+	for (i = 0; i < sizeof(never) / sizeof(never[0]); i++) {
+		mask = UINT32_MAX << (32 - (p->prefix < never[i].prefix ?
+		    p->prefix : never[i].prefix));
+		if ((p->addr & mask) == (never[i].addr & mask))
+			return err_field(e, "owner.allow_private", EINVAL,
+			    "0x%08x/%u has loopback, link-local (metadata) or "
+			    "multicast in it, which nobody is granted",
+			    p->addr, p->prefix);
+	}
+	return 0;
+}
+
 static int
 check_owner(const struct sysconf *c, const struct owner_conf *o, struct err *e)
 {
@@ -322,12 +351,17 @@ check_owner(const struct sysconf *c, const struct owner_conf *o, struct err *e)
 	if (range(e, "owner.vms", o->vms, 0, c->slots) < 0 ||
 	    range(e, "owner.port_lo", o->port_lo, 1, 65535) < 0 ||
 	    range(e, "owner.port_hi", o->port_hi, o->port_lo, 65535) < 0 ||
-	    range(e, "owner.binds", o->nbinds, 0, CONF_BINDS_MAX) < 0)
+	    range(e, "owner.binds", o->nbinds, 0, CONF_BINDS_MAX) < 0 ||
+	    range(e, "owner.allow_private", o->nprivate, 0,
+		CONF_PRIVATE_MAX) < 0)
 		return -1;
 	for (i = 0; i < o->nbinds; i++)
 		if (o->binds[i] >= 0xe0000000u)
 			return err_field(e, "owner.binds", EINVAL,
 			    "0x%08x is no address to bind", o->binds[i]);
+	for (i = 0; i < o->nprivate; i++)
+		if (check_private(&o->private[i], e) < 0)
+			return -1;
 	if ((o->flags & ~(OWNER_RUNNER | OWNER_BRIDGE)) != 0)
 		return err_field(e, "owner.flags", EINVAL,
 		    "unknown flags 0x%x", o->flags);

@@ -17,6 +17,16 @@
 #define CONF_MEMBERS_MAX 1024
 #define CONF_OWNERS_MAX 64
 #define CONF_BINDS_MAX 8
+#define CONF_PRIVATE_MAX 16
+
+/* What a list may name within the denied ranges; 0,0: every port, proto 0:
+ * any. */
+struct conf_net {
+	uint32_t addr;
+	uint16_t port_lo, port_hi;
+	uint8_t proto, prefix;
+	uint8_t zero[2];
+};
 
 /* Ceilings and grants of an owner (uid UINT32_MAX: everybody else). */
 struct owner_conf {
@@ -26,6 +36,8 @@ struct owner_conf {
 #include "policy/ceilings.def"
 #undef CEILING
 	uint16_t port_lo, port_hi;	/* ports it may publish */
+	uint32_t nprivate;
+	struct conf_net private[CONF_PRIVATE_MAX];
 	uint32_t nbinds;
 	uint32_t binds[CONF_BINDS_MAX];	/* addresses it may bind; default
 					   127.0.0.1; 0.0.0.0: every one */

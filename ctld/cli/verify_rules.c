@@ -245,6 +245,7 @@ rules_of(struct world *w, const struct net *n, const struct ledger *l,
 	struct vmrules in = { .c = &w->conf, .slot = slot,
 		.vm = slot_addr_vm(&w->conf, slot),
 		.host = slot_addr_host(&w->conf, slot), .rq = &rq,
+		.o = sysconf_owner(&w->conf, v->led.owner),
 		.deny = n->deny, .ndeny = n->ndeny };
 	int fd CLEANUP_FD = -1;
 	struct nlsock s;

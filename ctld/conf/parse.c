@@ -8,6 +8,7 @@
  */
 #include <errno.h>
 #include <ini.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
 #include <bsd/string.h>
@@ -212,7 +213,61 @@ set_binds(struct parse *p, const struct key *k, const char *value)
 	}
 	return o->nbinds > 0 ? 0 : -1;
 }
+/* PROTO:CIDR[:PORT[-PORT]], as in an allow list. */
+static int
+one_private(char *word, struct conf_net *n)
+{
+	static const struct { const char *name; uint8_t proto; } t[] = {
+		{ "tcp", IPPROTO_TCP }, { "udp", IPPROTO_UDP },
+		{ "icmp", IPPROTO_ICMP }, { "any", 0 },
+	};
+	char *cidr, *ports = word;
+	const char *proto = strsep(&ports, ":");
+	uint32_t prefix = 32;
+	size_t i;
 
+	memset(n, 0, sizeof(*n));
+	for (i = 0; i < sizeof(t) / sizeof(t[0]); i++)
+		if (strcmp(proto, t[i].name) == 0)
+			break;
+	if (i == sizeof(t) / sizeof(t[0]) || ports == NULL)
+		return -1;
+	n->proto = t[i].proto;
+	cidr = strsep(&ports, ":");
+	if (strchr(cidr, '/') == NULL ? value_ipv4(cidr, &n->addr) < 0 :
+	    value_cidr(cidr, &n->addr, &prefix) < 0)
+		return -1;
+	n->prefix = (uint8_t)prefix;
+	if (ports == NULL)
+		return 0;
+	if (n->proto != IPPROTO_TCP && n->proto != IPPROTO_UDP)
+		return -1;
+	return value_ports(ports, &n->port_lo, &n->port_hi);
+}
+
+static int
+set_private(struct parse *p, const struct key *k, const char *value)
+{
+	struct owner_conf *o = p->o;
+	char buf[LINE_BYTES], *next = buf, *word;
+
+	(void)k;
+	if (strlcpy(buf, value, sizeof(buf)) >= sizeof(buf))
+		return -1;
+	o->nprivate = 0;
+	memset(o->private, 0, sizeof(o->private));
+	if (strcmp(value, "none") == 0)
+		return 0;
+	while ((word = strsep(&next, " \t,")) != NULL) {
+		if (*word == '\0')
+			continue;
+		if (o->nprivate == CONF_PRIVATE_MAX ||
+		    one_private(word, &o->private[o->nprivate]) < 0)
+			return -1;
+		o->nprivate++;
+	}
+	return o->nprivate > 0 ? 0 : -1;
+}
 
 #define C(m) offsetof(struct sysconf, m)
 #define O(m) offsetof(struct owner_conf, m)
@@ -281,6 +336,9 @@ static const struct key keys[] = {
 	    "LOW-HIGH, from 1 to 65535" },
 	{ "owner", "bind", set_binds, 0, 0, 0,
 	    "up to 8 IPv4 addresses with blanks between, or none" },
+	{ "owner", "allow_private", set_private, 0, 0, 0,
+	    "up to 16 of PROTO:CIDR[:PORT[-PORT]], like tcp:10.0.0.5:5432, "
+	    "with blanks between, or none" },
 	{ "owner", "runner", set_bit, O(flags), OWNER_RUNNER, 0, YESNO },
 	{ "owner", "bridge", set_bit, O(flags), OWNER_BRIDGE, 0, YESNO },
 	{ "compose", "network", set_bit, C(compose), COMPOSE_NETWORK, 0,

@@ -11,7 +11,8 @@
 #include "privd/net/ports.h"
 
 static int
-one_allow(const struct sysconf *c, const struct net_allow *a, struct err *e)
+one_allow(const struct sysconf *c, const struct owner_conf *o,
+    const struct net_allow *a, struct err *e)
 {
 	char text[INET_ADDRSTRLEN];
 	uint32_t host;
@@ -39,12 +40,15 @@ one_allow(const struct sysconf *c, const struct net_allow *a, struct err *e)
 	    a->proto != IPPROTO_UDP)
 		return err_field(e, "allow", EINVAL,
 		    "ports belong to tcp or udp");
+	if (allow_granted(o, a))
+		return 0;
 	for (i = 0; vmrules_denied(i) != NULL; i++)
 		if (a->prefix >= vmrules_denied(i)->prefix &&
 		    in_net(a->addr, vmrules_denied(i)->addr,
 			vmrules_denied(i)->prefix))
 			return err_field(e, "allow", EACCES,
-			    "%s/%u is private or reserved", text, a->prefix);
+			    "%s/%u is private or reserved; the operator may "
+			    "grant it (allow_private)", text, a->prefix);
 	if (a->prefix >= c->pool_prefix &&
 	    in_net(a->addr, c->pool_addr, c->pool_prefix))
 		return err_field(e, "allow", EACCES,
@@ -69,18 +73,31 @@ allow_unique(struct req_net_up *rq)
 }
 
 int
-allow_check(const struct sysconf *c, const struct req_net_up *rq,
-    uint8_t *bad, struct err *e)
+allow_check(const struct sysconf *c, uint32_t owner,
+    const struct req_net_up *rq, uint8_t *bad, struct err *e)
 {
+	const struct owner_conf *o = sysconf_owner(c, owner);
 	unsigned i;
 
 	if (rq->nallow > NET_ALLOW_MAX)
 		return err_field(e, "allow", EBADMSG, "too many entries");
 	for (i = 0; i < rq->nallow; i++) {
 		*bad = (uint8_t)(128 + (i < 127 ? i : 127));
-		if (one_allow(c, &rq->allow[i], e) < 0)
+		if (one_allow(c, o, &rq->allow[i], e) < 0)
 			return -1;
 	}
 	*bad = 0;
+	return 0;
+}
+
+int
+allow_any_granted(const struct sysconf *c, const struct vmnet *v)
+{
+	const struct owner_conf *o = sysconf_owner(c, v->owner);
+	unsigned i;
+
+	for (i = 0; i < v->nallow; i++)
+		if (allow_granted(o, &v->allow[i]))
+			return 1;
 	return 0;
 }

@@ -77,6 +77,18 @@ hostelem(struct nft *t, const struct sysconf *c, uint32_t slot,
 	nft_elem(t, set, &e, del);
 }
 
+void
+hostelem_granted(struct nft *t, const struct sysconf *c, uint32_t slot,
+    int del)
+{
+	uint32_t addr = htonl(slot_addr_vm(c, slot));
+	char note[NFT_NOTE_MAX];
+
+	(void)snprintf(note, sizeof(note), "%s vm %u", c->instance, slot);
+	nft_elem(t, host_rules.sets[HOST_SET_GRANTED].name, &(struct elem){
+	    .key = &addr, .klen = sizeof(addr), .note = note }, del);
+}
+
 struct sought {
 	struct pub_data want;
 	int found;

@@ -60,6 +60,7 @@ static const struct set sets[HOST_SETS] = {
 	[HOST_SET_PUBADDR] = { "pubaddr", NFT_SET_CONCAT | NFT_SET_MAP,
 	    PORTS_MAX_NODE, 0, { NFT_IPADDR, NFT_PROTO, NFT_SERVICE },
 	    { NFT_IPADDR, NFT_SERVICE } },
+	[HOST_SET_GRANTED] = { "granted", 0, 0, 0, { NFT_IPADDR }, { 0 } },
 	[HOST_SET_FLOWS] = { "flows", NFT_SET_EVAL, 0, 0, { NFT_IPADDR },
 	    { 0 } },
 };
@@ -112,6 +113,10 @@ static const struct rule rows[] = {
 	{ FORWARD, DROP, 0, NOT_ROUTED, "not ours, and not routed before us",
 	    { IS_NOT(IIF, VMS), IS_NOT(OIF, VMS) } },
 	{ FORWARD, DROP, 0, 0, "invalid", { HAS(CT_STATE, INVALID) } },
+	/* which ports, the rules inside that VM's namespace say */
+	{ FORWARD, ACCEPT, 0, 0, "vm to a port it was granted",
+	    { FROM_VM, TO_VM, HAS(CT_STATUS, DNATTED),
+	      { IN, 0, HOST_SET_GRANTED, { CT_SADDR } } } },
 	{ FORWARD, DROP, 0, 0, "vm to vm", { FROM_VM, TO_VM } },
 	/* a VM that goes round by a port published here */
 	{ FORWARD, DROP, 0, 0, "vm to a published port",
@@ -211,7 +216,8 @@ hostrules(struct nft *t, const struct sysconf *c, int was_routing)
 	memset(v, 0, sizeof(v));
 	values(v, c);
 	memcpy(sized, sets, sizeof(sized));
-	sized[HOST_SET_VM].size = sized[HOST_SET_FLOWS].size = c->slots;
+	sized[HOST_SET_VM].size = sized[HOST_SET_FLOWS].size =
+	    sized[HOST_SET_GRANTED].size = c->slots;
 	rs.sets = sized;
 	hostrules_del(t, c);
 	t->table[0] = '\0';

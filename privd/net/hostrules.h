@@ -10,7 +10,7 @@
 #include "privd/net/rules.h"
 #include "privd/net/slot.h"
 
-enum { HOST_SET_VM, HOST_SET_PUB, HOST_SET_PUBADDR, HOST_SET_FLOWS,
+enum { HOST_SET_VM, HOST_SET_PUB, HOST_SET_PUBADDR, HOST_SET_GRANTED, HOST_SET_FLOWS,
 	HOST_SETS };
 extern const struct ruleset host_rules;
 
@@ -26,6 +26,9 @@ void hostelems(struct nft *t, const struct sysconf *c, uint32_t slot,
 /* Element i alone: 0 the VM, 1.. the ports. */
 void hostelem(struct nft *t, const struct sysconf *c, uint32_t slot,
     const struct held_port *ports, unsigned i, int del);
+/* The VM may go to ports of others that its list and a grant name. */
+void hostelem_granted(struct nft *t, const struct sysconf *c, uint32_t slot,
+    int del);
 /* Does the kernel's table, of this net or the one before, lead this port to
  * that slot's VM? 1 or 0 (also when it cannot be asked). */
 int hostelem_there(struct net *n, uint32_t slot, const struct held_port *p);

@@ -254,8 +254,7 @@ field_len(uint8_t type)
 	}
 }
 
-/* Types are packed six bits each; in a concatenation every field takes whole
- * registers. */
+/* Six bits for each type; a field of several takes whole registers. */
 static uint32_t
 types(const uint8_t *f, uint32_t *len)
 {

@@ -27,8 +27,17 @@ batch_size(const struct net *n)
 
 	for (i = 0; i < n->c->slots; i++)
 		if (n->vm[i].networked)
-			size += (1u + n->vm[i].nports) * ELEM_SIZE;
+			size += (2u + n->vm[i].nports) * ELEM_SIZE;
 	return size;
+}
+
+static void
+vm_elements(struct nft *t, const struct sysconf *c, uint32_t slot,
+    const struct vmnet *v)
+{
+	hostelems(t, c, slot, v->ports, v->nports, 0);
+	if (v->granted)
+		hostelem_granted(t, c, slot, 0);
 }
 
 static int
@@ -41,8 +50,7 @@ commit(struct net *n, void *buf, size_t size, struct err *e)
 	hostrules(&t, n->c, n->was_routing);
 	for (i = 0; i < n->c->slots; i++)
 		if (n->vm[i].networked)
-			hostelems(&t, n->c, i, n->vm[i].ports,
-			    n->vm[i].nports, 0);
+			vm_elements(&t, n->c, i, &n->vm[i]);
 	if (nft_commit(&t, &bad) < 0)
 		return err_step(e, STEP_HOST_RULES, errno,
 		    "the kernel refused object %u of the host's tables", bad);

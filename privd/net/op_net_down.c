@@ -27,12 +27,31 @@ elems_out(struct net *n, uint32_t slot, const struct vmnet *v, unsigned from,
 	return nft_commit(&t, NULL);
 }
 
+int
+grant_set(struct net *n, uint32_t slot, struct vmnet *v, int on)
+{
+	struct nft t;
+
+	if (n->committed && v->granted != on) {
+		nft_begin(&t, &n->nft, n->buf, n->buf_size);
+		nft_use(&t, NFPROTO_IPV4, n->c->instance);
+		hostelem_granted(&t, n->c, slot, !on);
+		if (nft_commit(&t, NULL) < 0 && (on || errno != ENOENT))
+			return -1;
+	}
+	v->granted = (uint16_t)on;
+	return 0;
+}
+
 static int
-elements_gone(struct net *n, uint32_t slot, const struct vmnet *v,
+elements_gone(struct net *n, uint32_t slot, struct vmnet *v,
     struct err *e)
 {
 	unsigned i;
 
+	if (grant_set(n, slot, v, 0) < 0)
+		return err_step(e, STEP_HOST_RULES, errno,
+		    "cannot remove the grant of slot %u", slot);
 	if (!n->committed || elems_out(n, slot, v, 0, v->nports + 1u) == 0)
 		return 0;
 	/* one that is absent fails the batch: then one by one */

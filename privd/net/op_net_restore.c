@@ -57,5 +57,6 @@ op_net_restore(struct net *n, struct wire_msg *m,
 	v->networked = 1;
 	if (vmnet_keep_allow(v, &rq) < 0)
 		return err_step(e, STEP_ALLOW, errno, "no memory");
+	v->granted = (uint16_t)allow_any_granted(n->c, v);
 	return ports_hold_again(n, v, m->h.slot, &rq, e);
 }

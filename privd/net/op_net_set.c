@@ -58,7 +58,8 @@ inside_set(struct change *c, const struct req_net_up *up, struct err *e)
 	struct net *n = c->n;
 	struct vmrules in = { .c = n->c, .slot = c->slot,
 		.vm = slot_addr_vm(n->c, c->slot),
-		.host = slot_addr_host(n->c, c->slot), .rq = up };
+		.host = slot_addr_host(n->c, c->slot), .rq = up,
+		.o = sysconf_owner(n->c, c->v->owner) };
 	struct nft t;
 	unsigned bad = 0;
 
@@ -67,8 +68,11 @@ inside_set(struct change *c, const struct req_net_up *up, struct err *e)
 	if (nft_commit(&t, &bad) < 0)
 		return err_step(e, STEP_RULES, errno,
 		    "the kernel refused object %u of the change", bad);
-	if (readback_chain(&c->inside, &t, vm_rules.chains[VM_RANGES].name,
-		e) < 0) {
+	if (readback_chain(&c->inside, &t, vm_rules.chains[VM_GRANTED].name,
+		e) < 0 ||
+	    readback_chain(&c->inside, &t, vm_rules.chains[VM_RANGES].name,
+		e) < 0 ||
+	    readback_sets(&c->inside, &t, e) < 0) {
 		e->step = STEP_RULES;
 		return -1;
 	}
@@ -240,6 +244,9 @@ change_all(struct change *c, uint8_t *bad, struct err *e)
 	forget_flows(c);
 	forget_earlier(c);
 	take_over(c);
+	if (grant_set(c->n, c->slot, v, allow_any_granted(c->n->c, v)) < 0)
+		log_err("vm=%u: its grant on the host is not as its list: %s",
+		    c->slot, strerror(errno));
 	if (ports_local(&c->was) && !ports_local(&c->to) &&
 	    link_localnet(c->n, c->slot, 0, &why) < 0)
 		log_warn("vm=%u: %s", c->slot, why.msg);
@@ -268,7 +275,7 @@ lists_ok(const struct net *n, const struct vmnet *v, struct req_net_up *up,
 		e->step = STEP_PORT;
 		return -1;
 	}
-	if (allow_check(n->c, up, bad, e) < 0) {
+	if (allow_check(n->c, v->owner, up, bad, e) < 0) {
 		e->step = STEP_ALLOW;
 		return -1;
 	}

@@ -23,6 +23,7 @@ struct show {
 	char prefix[NFT_NOTE_MAX];
 	int set;		/* VM_SET_ whose elements are coming */
 	unsigned next;		/* entry that may be a rule */
+	unsigned chain;		/* of such entries, that is coming */
 	int full;
 };
 
@@ -99,26 +100,41 @@ named(const struct show *s, const struct nlattr *userdata)
 	return strncmp(name, s->prefix, n) == 0 ? name + n : NULL;
 }
 
-/* Entries that are rules come in the order of the list: is this the next? */
+/* Entries that are rules come in the order of the list: which is it? */
 static int
 add_range(struct show *s, const char *name, const struct count *c)
 {
-	struct net_allow_count *a;
-	struct allow_key k;
+	struct net_allow_count *a = s->rp->allow;
 	char text[NFT_NOTE_MAX];
+	unsigned i;
 
-	for (; s->next < s->rp->nallow; s->next++) {
-		a = &s->rp->allow[s->next];
-		if (allow_key(&a->allow, &k) >= 0)
+	for (i = s->next; i < s->rp->nallow; i++) {
+		if (strcmp(allow_text(&a[i].allow, text), name) != 0)
 			continue;
-		if (strcmp(allow_text(&a->allow, text), name) != 0)
-			return 0;
-		a->packets = c->packets;
-		a->bytes = c->bytes;
-		s->next++;
+		/* a granted one may be a range too */
+		a[i].packets += c->packets;
+		a[i].bytes += c->bytes;
+		s->next = i + 1;
 		return 1;
 	}
 	return 0;
+}
+
+/* Does this rule stand in a chain of entries? The list begins anew in each. */
+static int
+of_entries(struct show *s, const char *chain)
+{
+	unsigned i;
+
+	for (i = VM_GRANTED; i <= VM_RANGES; i++)
+		if (strcmp(chain, vm_rules.chains[i].name) == 0)
+			break;
+	if (i > VM_RANGES)
+		return 0;
+	if (s->chain != i)
+		s->next = 0;
+	s->chain = i;
+	return 1;
 }
 
 static int
@@ -141,7 +157,8 @@ one_rule(const struct nlmsghdr *h, void *arg)
 			counter(e, &c);
 	if (name == NULL)
 		name = "foreign";
-	if (!add_range(s, name, &c))
+	if (!of_entries(s, nlm_str(nlm_find(a, len, NFTA_RULE_CHAIN))) ||
+	    !add_range(s, name, &c))
 		add_rule(s, name, &c);
 	return 0;
 }
@@ -157,8 +174,8 @@ add_allow(struct show *s, const void *key, size_t len, const struct count *c)
 		return;
 	for (i = 0; i < s->rp->nallow; i++)
 		if (memcmp(&a[i].allow, &is, sizeof(is)) == 0) {
-			a[i].packets = c->packets;
-			a[i].bytes = c->bytes;
+			a[i].packets += c->packets;
+			a[i].bytes += c->bytes;
 			return;
 		}
 }
@@ -287,7 +304,7 @@ begin(struct show *s)
 	unsigned i;
 
 	memset(s->rp, 0, sizeof(*s->rp));
-	s->next = 0;
+	s->next = s->chain = 0;
 	s->rp->nallow = v->nallow;
 	for (i = 0; i < v->nallow && i < NET_ALLOW_MAX; i++)
 		s->rp->allow[i].allow = v->allow[i];

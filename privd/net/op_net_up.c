@@ -41,7 +41,7 @@ net_up_check(const struct net *n, uint32_t owner, struct req_net_up *rq,
 		e->step = STEP_PORT;
 		return -1;
 	}
-	if (allow_check(n->c, rq, bad, e) < 0) {
+	if (allow_check(n->c, owner, rq, bad, e) < 0) {
 		e->step = STEP_ALLOW;
 		return -1;
 	}
@@ -55,6 +55,7 @@ rules_in(struct net *n, const struct vmnet *v, uint32_t slot,
 {
 	struct vmrules in = { .c = n->c, .slot = slot, .vm = slot_addr_vm(n->c, slot),
 		.host = slot_addr_host(n->c, slot), .rq = rq,
+		.o = sysconf_owner(n->c, v->owner),
 		.deny = n->deny, .ndeny = n->ndeny };
 	struct nlsock s;
 	struct nft t;
@@ -105,6 +106,9 @@ elements_in(struct net *n, struct vmnet *v, uint32_t slot,
 	hostelems(&t, n->c, slot, v->ports, v->nports, 0);
 	if (nft_commit(&t, &at) == 0) {
 		v->networked = 1;
+		if (grant_set(n, slot, v, allow_any_granted(n->c, v)) < 0)
+			return err_step(e, STEP_HOST_RULES, errno,
+			    "the kernel refused the VM's grant");
 		return 0;
 	}
 	/* message 0 frames the batch, 1 is the VM, then come the ports */

@@ -26,6 +26,10 @@
  * Idempotent; errors are logged, not returned. */
 void net_undo(struct net *n, uint32_t slot, struct vmnet *v);
 
+/* The element by which the host lets a VM go to granted ports: there or not
+ * (op_net_down.c). Idempotent; 0 or -1 with errno. */
+int grant_set(struct net *n, uint32_t slot, struct vmnet *v, int on);
+
 /* The host's tables with all elements, as one batch, read back. op_net_commit.c
  */
 int host_commit(struct net *n, struct err *e);

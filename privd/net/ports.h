@@ -25,10 +25,13 @@ int ports_check_change(const struct sysconf *c, uint32_t owner,
 const struct held_port *ports_find(const struct vmnet *v,
     const struct net_port *p);
 
-/* Check an allow list: ranges, host bits, nothing that is denied anyway. */
-int allow_check(const struct sysconf *c, const struct req_net_up *rq,
-    uint8_t *bad, struct err *e);
+/* Check an allow list: ranges, host bits, nothing that is denied anyway and
+ * not granted to this owner. */
+int allow_check(const struct sysconf *c, uint32_t owner,
+    const struct req_net_up *rq, uint8_t *bad, struct err *e);
 
+/* Does an entry of the list in force need a grant of its owner's? */
+int allow_any_granted(const struct sysconf *c, const struct vmnet *v);
 /* What is named twice, once: a set has it once, and readset.c counts. */
 void allow_unique(struct req_net_up *rq);
 

@@ -275,5 +275,5 @@ readback_chain(struct nlsock *s, const struct nft *sent, const char *chain,
 	if (one_kind(s, sent, &c) < 0)
 		return err_set(e, errno, "rule %u of %s is not as it was sent",
 		    c.seen, chain);
-	return readback_sets(s, sent, e);
+	return 0;
 }

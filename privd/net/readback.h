@@ -12,11 +12,12 @@
 int readback(struct nlsock *s, const struct nft *sent, int alone,
     struct err *e);
 
-/* The same for one chain's rules alone, and the elements of each set that the
- * batch made or emptied: in the table that the batch ended with. */
+/* The same for one chain's rules alone, of the table that the batch ended
+ * with. */
 int readback_chain(struct nlsock *s, const struct nft *sent,
     const char *chain, struct err *e);
-/* Those elements alone. readset.c */
+/* The same for the elements of each set that the batch made or emptied.
+ * readset.c */
 int readback_sets(struct nlsock *s, const struct nft *sent, struct err *e);
 
 #endif

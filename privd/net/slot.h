@@ -32,6 +32,7 @@ struct vmnet {
 	uint32_t owner;
 	uint16_t state;		/* enum vmnet_state */
 	uint16_t networked;	/* its elements are in the host's table */
+	uint16_t granted;	/* and one in the set of that name */
 	uint16_t nports, nallow;
 	uint16_t is_live;	/* live[] is owned */
 	int fds[NSFD_N];	/* owned while VMNET_FDS */

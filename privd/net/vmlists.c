@@ -93,9 +93,29 @@ allow_text(const struct net_allow *a, char *text)
 	return text;
 }
 
-/* An entry that no set holds, as a row of its own. */
+int
+allow_granted(const struct owner_conf *o, const struct net_allow *a)
+{
+	const struct conf_net *p;
+	unsigned i;
+
+	for (i = 0; o != NULL && i < o->nprivate && i < CONF_PRIVATE_MAX;
+	    i++) {
+		p = &o->private[i];
+		if ((p->proto == 0 || p->proto == a->proto) &&
+		    a->prefix >= p->prefix &&
+		    (a->addr ^ p->addr) >> (32 - p->prefix) == 0 &&
+		    (p->port_lo == 0 || (a->port_lo >= p->port_lo &&
+			a->port_hi <= p->port_hi)))
+			return 1;
+	}
+	return 0;
+}
+
+/* An entry as a row of its own. */
 static void
-range(struct nft *t, const struct net_allow *a, const char *whose)
+range(struct nft *t, uint8_t chain, const struct net_allow *a,
+    const char *whose)
 {
 	enum { PROTO, NET, LOW, HIGH, N };
 	const uint16_t lo = htons(a->port_lo), hi = htons(a->port_hi);
@@ -107,7 +127,7 @@ range(struct nft *t, const struct net_allow *a, const char *whose)
 	};
 	const struct fill f = { .v = v, .note = whose };
 	char text[NFT_NOTE_MAX];
-	struct rule r = { .chain = VM_RANGES, .action = ACCEPT,
+	struct rule r = { .chain = chain, .action = ACCEPT,
 		.name = allow_text(a, text) };
 	struct term *m = r.t;
 
@@ -182,6 +202,9 @@ vmlists_allow(struct nft *t, const struct vmrules *v, const char *whose)
 		nft_elems_end(t);
 	}
 	for (i = 0; i < rq->nallow; i++)
+		if (allow_granted(v->o, &rq->allow[i]))
+			range(t, VM_GRANTED, &rq->allow[i], whose);
+	for (i = 0; i < rq->nallow; i++)
 		if (allow_key(&rq->allow[i], &k) < 0)
-			range(t, &rq->allow[i], whose);
+			range(t, VM_RANGES, &rq->allow[i], whose);
 }

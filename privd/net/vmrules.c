@@ -84,7 +84,8 @@ static const struct chain chains[VM_CHAINS] = {
 	IP4_CHAIN(EGRESS, "egress", NULL, 0, 0, 0),
 	IP4_CHAIN(ALLOW, "allow", NULL, 0, 0, 0),
 	IP4_CHAIN(PUB, "pub", NULL, 0, 0, 0),
-	/* last: its rules are written after all rows */
+	/* last: their rules are written after all rows, in this order */
+	IP4_CHAIN(GRANTED, "granted", NULL, 0, 0, 0),
 	IP4_CHAIN(RANGES, "ranges", NULL, 0, 0, 0),
 	/* as ip6tables has them: it shows them too */
 	IP6_CHAIN(INPUT6, "INPUT", NF_INET_LOCAL_IN),
@@ -175,6 +176,8 @@ static const struct rule rows[] = {
 	{ VM_EGRESS, ACCEPT, 0, WITH_DNS, "dns by tcp",
 	    { IS(CT_PROTO, TCP), IS(CT_DADDR, DNS),
 	      IS(CT_DPORT, PORT_DNS) } },
+	{ VM_EGRESS, JUMP, VM_GRANTED, 0, "granted by the operator",
+	    { { 0 } } },
 	{ VM_EGRESS, DROP, 0, 0, "denied", { ONE_OF(DENY, CT_DADDR) } },
 	{ VM_EGRESS, DROP, 0, 0, "denied pool", { IS(CT_DADDR, POOL) } },
 	{ VM_EGRESS, DROP, 0, 0, "denied host", { ONE_OF(OWN, CT_DADDR) } },
@@ -336,6 +339,7 @@ vmrules_lists(struct nft *t, const struct vmrules *r, int ports)
 
 	(void)snprintf(note, sizeof(note), VM_NOTE, r->slot);
 	nft_use(t, NFPROTO_IPV4, VM_TABLE);
+	nft_empty(t, chains[VM_GRANTED].name);
 	nft_empty(t, chains[VM_RANGES].name);
 	for (i = VM_SET_PORT; i <= VM_SET_ADDR; i++)
 		nft_elem_flush(t, sets[i].name);

@@ -22,6 +22,7 @@ struct vmrules {
 	const struct sysconf *c;
 	uint32_t slot;
 	uint32_t vm, host;		/* the two ends of its /31 */
+	const struct owner_conf *o;	/* its owner's grants */
 	const struct req_net_up *rq;	/* checked; ports[].addr resolved */
 	const uint32_t *deny;		/* the host's own addresses */
 	unsigned ndeny;
@@ -42,10 +43,12 @@ extern const struct ruleset vm_rules;
 /* The rows' numbers of what op_net_show.c reads. */
 enum { VM_SET_PORT, VM_SET_PROTO, VM_SET_ADDR, VM_SET_DENY, VM_SET_OWN,
 	VM_SET_PUB, VM_SET_LOCAL, VM_SETS };
-/* The chains, of which others name but this: it has the entries that no set
+/* The chains, of which others name but these: VM_GRANTED has the entries that
+ * the operator granted within denied ranges, VM_RANGES those that no set
  * holds. */
 enum { VM_GUARD, VM_PRE, VM_PRE_NAT, VM_POST_NAT, VM_INPUT, VM_OUTPUT,
-	VM_FORWARD, VM_EGRESS, VM_ALLOW, VM_PUB, VM_RANGES, VM_INPUT6,
+	VM_FORWARD, VM_EGRESS, VM_ALLOW, VM_PUB,
+	VM_GRANTED, VM_RANGES, VM_INPUT6,
 	VM_FORWARD6, VM_OUTPUT6, VM_CHAINS };
 
 /* Everything, for a fresh namespace whose TAP exists. With mode NET_NONE:
@@ -63,6 +66,8 @@ struct allow_key {
 /* The number of its set and its key there, or -1: it is a rule of the chain
  * of ranges. */
 int allow_key(const struct net_allow *a, struct allow_key *k);
+/* Is the whole entry within a grant? It then stands before the denials. */
+int allow_granted(const struct owner_conf *o, const struct net_allow *a);
 /* What a key in that set stands for. -1: nothing that allow_key() makes. */
 int allow_of_key(int set, const void *key, size_t len, struct net_allow *a);
 /* The same as allow_key() of a guest port. */

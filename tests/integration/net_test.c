@@ -5,6 +5,7 @@
  * away the same packet does get through.
  */
 #include <atf-c.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -330,6 +331,109 @@ NH_CASE(flow_cap, "a guest's flows are capped")
 	ATF_CHECK(lab_heard(sock, "more", SOON, NULL, NULL));
 }
 
+NH_CASE(granted, "what the operator granted an owner, and the list names, is "
+	"reached within a denied range; nothing beside it")
+{
+	struct owner_conf *o = &h.conf.fallback;
+	struct nh_vm v, w;
+	int tap, tap2, sock, other, home, meta;
+
+	nh_setup(&h, tc);
+	o->nprivate = 2;
+	o->private[0] = (struct conf_net){ .addr = LAB_PRIVATE10,
+		.prefix = 32, .proto = IPPROTO_UDP, .port_lo = 5000,
+		.port_hi = 5009 };
+	o->private[1] = (struct conf_net){ .addr = LAB_PRIVATE192 & ~0xffu,
+		.prefix = 24 };
+	nh_run(&h);
+	nh_commit(&h);
+	nh_vm(&v, 3, 77);
+	nh_allow(&v, IPPROTO_UDP, LAB_PRIVATE10, 32, 5001);
+	nh_allow(&v, 0, 0, 0, 0);
+	tap = nh_start(&h, &v);
+	sock = lab_udp(h.lab.world, LAB_PRIVATE10, 5001);
+	other = lab_udp(h.lab.world, LAB_PRIVATE10, 5002);
+	home = lab_udp(h.lab.world, LAB_PRIVATE192, 9000);
+	meta = lab_udp(h.lab.world, LAB_METADATA, 9000);
+	ATF_CHECK(lab_reaches(tap, LAB_PRIVATE10, 5001, sock, SOON));
+	/* granted, but not in the list: any:0.0.0.0/0 does not mean it */
+	ATF_CHECK(!lab_reaches(tap, LAB_PRIVATE10, 5002, other, NEVER));
+	ATF_CHECK(!lab_reaches(tap, LAB_PRIVATE192, 9000, home, NEVER));
+	ATF_CHECK(!lab_reaches(tap, LAB_METADATA, 9000, meta, NEVER));
+	/* the list names more than the grant */
+	nh_vm(&w, 4, 78);
+	nh_allow(&w, IPPROTO_UDP, LAB_PRIVATE10, 32, 5010);
+	nh_fds(&h, &w);
+	ATF_CHECK_EQ(EACCES, nh_up(&h, &w));
+	nh_vm(&w, 4, 79);
+	nh_allow(&w, IPPROTO_UDP, LAB_PRIVATE192 & ~0xffu, 24, 9000);
+	tap2 = nh_start(&h, &w);
+	ATF_CHECK(lab_reaches(tap2, LAB_PRIVATE192, 9000, home, SOON));
+	ATF_CHECK(!lab_reaches(tap2, LAB_PRIVATE10, 5001, sock, NEVER));
+}
+
+NH_CASE(hairpin, "another VM's published port is reached by who was granted "
+	"it and lists it, and by nobody else")
+{
+	struct owner_conf *o = &h.conf.fallback;
+	struct nh_vm v, w;
+	struct frame f, g;
+	int tap, tap2, k;
+
+	nh_setup(&h, tc);
+	rh_run_dir(&h.conf);
+	o->binds[0] = INADDR_ANY;
+	nh_run(&h);
+	nh_commit(&h);
+	nh_vm(&w, 4, 78);
+	nh_port(&w, NET_ADDR_ANY, 8080, 80, IPPROTO_UDP);
+	nh_port(&w, NET_ADDR_ANY, 8081, 81, IPPROTO_UDP);
+	tap2 = nh_start(&h, &w);
+	f = lab_udp_frame(GUEST_ADDR, LAB_HOST, 1, 8080, "round");
+	for (k = 0; k < 2; k++) {
+		/* listed, but not granted; then granted too */
+		nh_vm(&v, (uint32_t)(6 + k), (uint64_t)(80 + k));
+		nh_allow(&v, IPPROTO_UDP, LAB_HOST, 32, 8080);
+		tap = nh_start(&h, &v);
+		lab_tap_send(tap, &f);
+		ATF_CHECK_EQ(k, lab_tap_recv(tap2, IPPROTO_UDP,
+		    k ? SOON : NEVER, &g));
+		if (k == 1)
+			break;
+		nh_kill(&h);
+		o->nprivate = 1;
+		o->private[0] = (struct conf_net){ .addr = LAB_HOST,
+			.prefix = 32, .proto = IPPROTO_UDP };
+		nh_run(&h);
+		ATF_REQUIRE_EQ(0, nh_restore(&h, &w));
+		nh_commit(&h);
+	}
+	/* it sees who asks, and its answer comes back */
+	ATF_CHECK_EQ(nh_vm_addr(&h, &v), frame_src(&g));
+	f = lab_udp_frame(GUEST_ADDR, frame_src(&g), 80, 1, "answer");
+	lab_tap_send(tap2, &f);
+	ATF_REQUIRE(lab_tap_recv(tap, IPPROTO_UDP, SOON, &g));
+	ATF_CHECK_EQ(LAB_HOST, frame_src(&g));
+	ATF_CHECK_EQ(8080, frame_sport(&g));
+	/* not listed: its neighbour port, the VM itself, the host */
+	f = lab_udp_frame(GUEST_ADDR, LAB_HOST, 1, 8081, "other");
+	lab_tap_send(tap, &f);
+	ATF_CHECK(!lab_tap_recv(tap2, IPPROTO_UDP, NEVER, &g));
+	f = lab_udp_frame(GUEST_ADDR, nh_vm_addr(&h, &w), 1, 80, "direct");
+	lab_tap_send(tap, &f);
+	ATF_CHECK(!lab_tap_recv(tap2, IPPROTO_UDP, NEVER, &g));
+	/* taken off the list: cut on the host too */
+	v.req.nallow = 0;
+	ATF_REQUIRE_EQ(0, nh_set(&h, &v, v.fds[NSFD_NS],
+	    rh_client(&h.conf, RH_TENANT)));
+	f = lab_udp_frame(GUEST_ADDR, LAB_HOST, 1, 8080, "again");
+	lab_tap_send(tap, &f);
+	ATF_CHECK(!lab_tap_recv(tap2, IPPROTO_UDP, NEVER, &g));
+	ATF_CHECK_EQ(0, lab_run(-1, "! nft list set ip pnt granted | "
+	    "grep -q elements"));
+	rh_run_clean(&h.conf);
+}
+
 NH_CASE(flow_rate, "a guest's new flows of a second are capped")
 {
 	struct nh_vm v;
@@ -374,6 +478,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, dns);
 	ATF_TP_ADD_TC(tp, firewall_off);
 	ATF_TP_ADD_TC(tp, flow_cap);
+	ATF_TP_ADD_TC(tp, granted);
+	ATF_TP_ADD_TC(tp, hairpin);
 	ATF_TP_ADD_TC(tp, flow_rate);
 	return atf_no_error();
 }

@@ -149,6 +149,7 @@ ATF_TC_BODY(whole_file, tc)
 	      "max_memory = 4G\ngrace = 500ms\naccel = tcg\n[network]\n"
 	      "pool = 10.9.0.0/24\ndns = 9.9.9.9\n"
 	      "[owner 61050]\nvms = 3\nbind = 127.0.0.1, 0.0.0.0\n"
+	      "allow_private = tcp:10.0.0.5:5432-5433 any:10.1.0.0/16\n"
 	      "port_range = 2000-2999\nrunner = yes\n"
 	      "[owner default]\nvms = 5\ncpus = 9\n"
 	      "[compose]\nfirewall = no\n", 0, &c, &x, &e);
@@ -174,6 +175,11 @@ ATF_TC_BODY(whole_file, tc)
 	ATF_CHECK_EQ(9, c.owners[0].cpus);
 	ATF_CHECK_EQ(2, c.owners[0].nbinds);
 	ATF_CHECK_EQ(0, c.owners[0].binds[1]);
+	ATF_CHECK_EQ(2, c.owners[0].nprivate);
+	ATF_CHECK_EQ(5433, c.owners[0].private[0].port_hi);
+	ATF_CHECK_EQ(32, c.owners[0].private[0].prefix);
+	ATF_CHECK_EQ(0x0a010000, c.owners[0].private[1].addr);
+	ATF_CHECK_EQ(0, c.owners[0].private[1].port_lo);
 	ATF_CHECK_EQ(2999, c.owners[0].port_hi);
 	ATF_CHECK_EQ(OWNER_RUNNER, c.owners[0].flags);
 	ATF_CHECK_EQ(5, c.fallback.vms);
@@ -223,6 +229,10 @@ ATF_TC_BODY(complaints, tc)
 	bad("[network]\npool = 10.0.0.1/8\n", "postern.conf:2:", "network");
 	bad("[network]\ndns = example.org\n", "postern.conf:2:", "IPv4");
 	bad("[owner default]\nbind = here\n", "postern.conf:2:", "IPv4");
+	bad("[owner default]\nallow_private = tcp:db.example:5432\n",
+	    "postern.conf:2:", "PROTO:CIDR");
+	bad("[owner default]\nallow_private = icmp:10.0.0.1:80\n",
+	    "postern.conf:2:", "PROTO:CIDR");
 	bad("[owner default]\nbind = 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1 "
 	    "1.1.1.1 1.1.1.1 1.1.1.1 1.1.1.1\n", "postern.conf:2:", "up to 8");
 	bad("[owner default]\nport_range = 10-1\n", "postern.conf:2:",

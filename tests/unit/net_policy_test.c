@@ -163,7 +163,7 @@ allow(uint8_t proto, uint32_t addr, uint8_t prefix, uint16_t lo, uint16_t hi)
 	rq.nallow = 1;
 	rq.allow[0] = (struct net_allow){ .addr = addr, .port_lo = lo,
 		.port_hi = hi, .proto = proto, .prefix = prefix };
-	return allow_check(&conf, &rq, &bad, &e) == 0 ? 0 : e.code;
+	return allow_check(&conf, OWNER, &rq, &bad, &e) == 0 ? 0 : e.code;
 }
 
 CASE(allow_form, "host bits, prefixes, protocols, port ranges")
@@ -184,7 +184,7 @@ CASE(allow_form, "host bits, prefixes, protocols, port ranges")
 	ATF_CHECK_EQ(EINVAL, allow(0, 0x01020304, 32, 1, 1));
 	ATF_CHECK_EQ(EINVAL, allow(47, 0x01020304, 32, 0, 0));
 	rq.nallow = NET_ALLOW_MAX + 1;
-	ATF_CHECK_EQ(-1, allow_check(&conf, &rq, &bad, &e));
+	ATF_CHECK_EQ(-1, allow_check(&conf, OWNER, &rq, &bad, &e));
 	ATF_CHECK_EQ(EBADMSG, e.code);
 }
 
@@ -210,7 +210,7 @@ CASE(allow_denied, "nothing inside a denied range; around one is fine")
 		rq.allow[i] = (struct net_allow){ .addr = 0x01020304,
 			.prefix = 32 };
 	rq.allow[NET_ALLOW_MAX - 1].prefix = 40;
-	ATF_CHECK_EQ(-1, allow_check(&conf, &rq, &bad, &e));
+	ATF_CHECK_EQ(-1, allow_check(&conf, OWNER, &rq, &bad, &e));
 	ATF_CHECK_EQ(255, bad);
 }
 

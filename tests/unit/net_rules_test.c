@@ -246,6 +246,7 @@ static const struct want vm_want[] = {
 	{ "no flow of either", "forward drop" },
 	{ "dns by udp", "egress ct10 =11 ct20 =0a000035 ct12 =0035 accept" },
 	{ "dns by tcp", "egress ct10 =06 ct20 =0a000035 ct12 =0035 accept" },
+	{ "granted by the operator", "egress jump=granted" },
 	{ "denied", "egress ct20 @denied drop" },
 	{ "denied pool", "egress ct20 &ffff0000 =0ac80000 drop" },
 	{ "denied host", "egress ct20 @host drop" },
@@ -293,6 +294,8 @@ static const struct want host_want[] = {
 	{ "not ours, and not routed before us", "forward meta6 !=707374 "
 	    "meta7 !=707374 drop" },
 	{ "invalid", "forward ct0 &01000000 !=00000000 drop" },
+	{ "vm to a port it was granted", "forward " FROM " " TO " " DNATTED
+	    " ct19 @granted accept" },
 	{ "vm to vm", "forward " FROM " " TO " drop" },
 	{ "vm to a published port", "forward " FROM " ct1 =00 " DNATTED
 	    " drop" },
@@ -387,7 +390,7 @@ CASE(host_rows, "each row of the host, on the prefix of the instance")
 	}
 	HAS("table postern\ndelete table postern\ntable postern\n"
 	    "delete table postern\n");
-	ATF_CHECK_EQ(4, count(text, "\nset postern"));
+	ATF_CHECK_EQ(HOST_SETS, count(text, "\nset postern"));
 	ATF_CHECK_EQ(0, count(text, "\"not ours, and"));
 }
 
@@ -448,7 +451,7 @@ CASE(vm_swap, "another list: only what it is about is touched")
 	rq.allow[0] = (struct net_allow){ .addr = 0x01020300, .prefix = 24 };
 	nft_begin(&t, &sock, buf, sizeof(buf));
 	vmrules_lists(&t, &v, 0);
-	ATF_CHECK_STREQ("empty postern ranges\n"
+	ATF_CHECK_STREQ("empty postern granted\nempty postern ranges\n"
 	    "delete element postern allow_port\n"
 	    "delete element postern allow_proto\n"
 	    "delete element postern allow_addr\n"

@@ -262,6 +262,18 @@ ATF_TC_BODY(network, tc)
 ATF_TC_WITHOUT_HEAD(owners);
 ATF_TC_BODY(owners, tc)
 {
+	static const struct {
+		uint32_t addr;
+		uint8_t prefix, ok;
+	} nets[] = { { 0x0a000000, 8, 1 }, { 0xc0a80105, 32, 1 },
+		{ 0x05060701, 32, 1 }, { 0x0a000001, 8, 0 },
+		{ 0x7f000001, 32, 0 }, { 0xa9fea9fe, 32, 0 },
+		{ 0xa9000000, 8, 0 }, { 0xac100002, 32, 0 },
+		{ 0xe0000001, 32, 0 }, { 0x00000000, 0, 0 },
+		{ 0x00000000, 8, 0 } };
+	struct err e = { 0 };
+	unsigned i;
+
 	(void)tc;
 	fresh();
 	BAD(fallback.uid, 1000, "owner.uid");
@@ -275,6 +287,18 @@ ATF_TC_BODY(owners, tc)
 	BAD(fallback.nbinds, CONF_BINDS_MAX + 1, "owner.binds");
 	BAD(fallback.binds[0], 0xe0000001u, "owner.binds");
 	OK(fallback.binds[0], 0);
+	BAD(fallback.nprivate, CONF_PRIVATE_MAX + 1, "owner.allow_private");
+	for (i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
+		struct conf_net n = { .addr = nets[i].addr,
+			.prefix = nets[i].prefix };
+
+		fresh();
+		c.fallback.nprivate = 1;
+		c.fallback.private[0] = n;
+		ATF_CHECK_EQ_MSG(nets[i].ok, sysconf_check(&c, &e) == 0,
+		    "%08x/%u: %s", n.addr, n.prefix, e.msg);
+	}
+	fresh();
 	BAD(fallback.flags, 4, "owner.flags");
 	BAD(nowners, CONF_OWNERS_MAX + 1, "owners");
 	c.nowners = 2;
