@@ -12,7 +12,7 @@
 #include "privd/net/readback.h"
 
 #define RETRIES 5
-#define READBACK_KEYS_MAX 1024	/* the longest list, and the host's addresses */
+#define READBACK_KEYS_MAX 1024	/* the longest list; addresses of the host */
 
 struct key {
 	const struct nlattr *raw;	/* NFTA_DATA_VALUE */

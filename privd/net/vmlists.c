@@ -53,7 +53,7 @@ int
 allow_of_key(int set, const void *key, size_t len, struct net_allow *a)
 {
 	static const struct {
-		size_t len, addr;	/* of the whole, where the address is */
+		size_t len, addr;	/* of the whole; the address's place */
 	} of[] = { [VM_SET_PORT] = { 12, 4 }, [VM_SET_PROTO] = { 8, 4 },
 		[VM_SET_ADDR] = { 4, 0 } };
 	const unsigned char *k = key;

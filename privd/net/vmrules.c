@@ -60,14 +60,16 @@ enum { WITH_NET = 1, WITH_DNS = 2, WITH_LIST = 4, WITHOUT_LIST = 8 };
 
 enum { V_TAP, V_VETH, V_ETHER, V_GUEST, V_GUEST_MAC, V_GATEWAY, V_GUEST_NET,
 	V_TYPE_ARP, V_TYPE_IP, V_TYPE_VLAN, V_ARP_ASKS, V_TO_US, V_PLAIN_IP,
-	V_TCP, V_UDP, V_ICMP, V_SYN, V_ECHO, V_INVALID, V_NEW, V_DNATTED, V_CONFIRMED,
+	V_TCP, V_UDP, V_ICMP, V_SYN, V_ECHO, V_INVALID, V_NEW, V_DNATTED,
+	V_CONFIRMED,
 	V_ORIGINAL, V_REPLY, V_DNS, V_PORT_DNS, V_VM, V_HOST, V_POOL, V_FLOWS,
 	V_RATE, VALUES };
 
-#define IP4_CHAIN(c, nm, ty, h, p, pol) [VM_##c] = { nm, VM_TABLE, NFPROTO_IPV4, \
-	0, ty, h, p, pol, NULL }
-#define IP6_CHAIN(c, nm, h) [VM_##c] = { nm, "filter", NFPROTO_IPV6, 0, "filter", \
-	h, 0, NF_DROP, NULL }
+#define IP4_CHAIN(c, nm, ty, h, p, pol) \
+	[VM_##c] = { nm, VM_TABLE, NFPROTO_IPV4, 0, ty, h, p, pol, NULL }
+#define IP6_CHAIN(c, nm, h)                                             \
+	[VM_##c] = { nm, "filter", NFPROTO_IPV6, 0, "filter", h, 0, NF_DROP, \
+		NULL }
 
 static const struct chain chains[VM_CHAINS] = {
 	[VM_GUARD] = { "guard", VM_TABLE, NFPROTO_NETDEV, WITH_NET, "filter",
@@ -121,7 +123,8 @@ static const struct rule rows[] = {
 	{ VM_GUARD, DROP, 0, 0, "guard: foreign mac",
 	    { IS_NOT(ETH_SRC, GUEST_MAC) } },
 	/* a tag that the kernel took off is put back for this look */
-	{ VM_GUARD, DROP, 0, 0, "guard: vlan tag", { IS(ETH_TYPE, TYPE_VLAN) } },
+	{ VM_GUARD, DROP, 0, 0, "guard: vlan tag",
+	    { IS(ETH_TYPE, TYPE_VLAN) } },
 	{ VM_GUARD, ACCEPT, 0, 0, "guard: arp",
 	    { IS(ETH_TYPE, TYPE_ARP), IS(ARP_HEAD, ARP_ASKS),
 	      IS(ARP_SHA, GUEST_MAC), IS(ARP_SPA, GUEST),
@@ -159,7 +162,8 @@ static const struct rule rows[] = {
 	    { HAS(CT_STATE, NEW), { FLOWS, V_FLOWS, 0, { 0 } } } },
 	/* a flow's first packet alone: one that nobody answers stays new */
 	{ VM_FORWARD, DROP, 0, 0, "flow rate",
-	    { { NONE, V_CONFIRMED, 0, { CT_STATUS } }, { RATE, V_RATE, 0, { 0 } } } },
+	    { { NONE, V_CONFIRMED, 0, { CT_STATUS } },
+	      { RATE, V_RATE, 0, { 0 } } } },
 	{ VM_FORWARD, JUMP, VM_PUB, 0, "to published ports",
 	    { HAS(CT_STATUS, DNATTED) } },
 	{ VM_FORWARD, JUMP, VM_EGRESS, 0, "flows of the guest",
