@@ -10,8 +10,8 @@
 #include "privd/net/rules.h"
 #include "privd/net/slot.h"
 
-enum { HOST_SET_VM, HOST_SET_PUB, HOST_SET_PUBADDR, HOST_SET_GRANTED, HOST_SET_FLOWS,
-	HOST_SETS };
+enum { HOST_SET_VM, HOST_SET_PUB, HOST_SET_PUBADDR, HOST_SET_GRANTED,
+	HOST_SET_FLOWS, HOST_SETS };
 extern const struct ruleset host_rules;
 
 /* Delete what is there of this instance and write it anew, empty; elements

@@ -7,8 +7,9 @@
 /* Ask the kernel for its chains and rules and compare with the batch *sent:
  * number, order, chains, hooks, policies and each expression with its data
  * (counters excepted). alone: nothing else may be in that namespace, and sets
- * have the elements that were sent; otherwise only the tables made in the batch are looked at. 0, or -1 with
- * *e (EBADMSG: what is there is not what was sent). */
+ * have the elements that were sent; otherwise only the tables made in the
+ * batch are looked at. 0, or -1 with *e (EBADMSG: what is there is not what
+ * was sent). */
 int readback(struct nlsock *s, const struct nft *sent, int alone,
     struct err *e);
 
