@@ -54,7 +54,7 @@ run(const char *const words[])
 	int n, null, st;
 	pid_t pid;
 
-	for (n = 0; words[n] != NULL && n < ARGS_MAX; n++) {
+	for (n = 0; n < ARGS_MAX && words[n] != NULL; n++) {
 		(void)snprintf(text[n], sizeof(text[n]), "%s", words[n]);
 		argv[3 + n] = text[n];
 	}
@@ -81,7 +81,7 @@ names(struct legacy *l, const struct sysconf *c)
 	size_t i;
 
 	memset(l, 0, sizeof(*l));
-	for (i = 0; c->instance[i] != '\0' && i < sizeof(l->chain) - 1; i++)
+	for (i = 0; i < sizeof(l->chain) - 1 && c->instance[i] != '\0'; i++)
 		l->chain[i] = (char)toupper((unsigned char)c->instance[i]);
 	(void)snprintf(l->links, sizeof(l->links), "%s+", c->ifprefix);
 }

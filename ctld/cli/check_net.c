@@ -49,6 +49,10 @@ chain(const struct nlmsghdr *h, void *arg)
 	num = ntohl(nlm_u32(nlm_find(hook, k, NFTA_HOOK_HOOKNUM)));
 	if (num == NF_INET_LOCAL_IN)
 		return 0;
+	/* there our own hook stands: privd/net/hosthook.h */
+	if (num == NF_INET_FORWARD && g->nfgen_family == NFPROTO_IPV4 &&
+	    strcmp(nlm_str(nlm_find(a, n, NFTA_CHAIN_TABLE)), "filter") == 0)
+		return 0;
 	s->found = 1;
 	(void)snprintf(s->what, s->size, "%s %s %s",
 	    family(g->nfgen_family),

@@ -45,7 +45,7 @@ hook_init(struct hook *k, const struct sysconf *c)
 	size_t i;
 
 	memset(k, 0, sizeof(*k));
-	for (i = 0; c->instance[i] != '\0' && i < sizeof(k->name) - 1; i++)
+	for (i = 0; i < sizeof(k->name) - 1 && c->instance[i] != '\0'; i++)
 		k->name[i] = (char)toupper((unsigned char)c->instance[i]);
 }
 
@@ -185,10 +185,10 @@ write_hook(struct nft *t, const struct hook *k, const struct sysconf *c)
 	const struct chain chains[CHAINS] = { [OURS] = { .name = k->name },
 		[PARENT] = { .name = parent(k) } };
 	const struct rule rows[] = {
-		{ OURS, ACCEPT, 0, 0, "from vms", { { EQ, 0, 0, { IIF } } } },
-		{ OURS, ACCEPT, 0, 0, "to vms", { { EQ, 0, 0, { OIF } } } },
+		{ "from vms", OURS, ACCEPT, 0, 0, { { EQ, 0, 0, { IIF } } } },
+		{ "to vms", OURS, ACCEPT, 0, 0, { { EQ, 0, 0, { OIF } } } },
 	};
-	const struct rule jump = { PARENT, JUMP, OURS, 0, "vms",
+	const struct rule jump = { "vms", PARENT, JUMP, OURS, 0,
 		{ { 0 } } };
 	const struct ruleset rs = { .chains = chains, .rules = rows,
 		.nchains = CHAINS, .nrules = sizeof(rows) / sizeof(rows[0]) };

@@ -37,13 +37,13 @@ struct nft {
 struct chain {
 	const char *name;
 	const char *table;		/* NULL: the instance's */
-	uint8_t family;			/* NFPROTO_ */
-	uint8_t when;			/* as a rule's */
 	const char *type;		/* "filter", "nat"; NULL: jumped to */
+	const char *dev;		/* netdev family only */
 	uint32_t hook;
 	int32_t prio;
 	uint32_t policy;		/* NF_DROP or NF_ACCEPT */
-	const char *dev;		/* netdev family only */
+	uint8_t family;			/* NFPROTO_ */
+	uint8_t when;			/* as a rule's */
 };
 
 struct set {

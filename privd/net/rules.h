@@ -57,9 +57,9 @@ enum action {
 };
 
 struct rule {
+	const char *name;
 	uint8_t chain, action, arg;
 	uint8_t when;		/* every bit must be asked for */
-	const char *name;
 	struct term t[RULE_TERMS];
 };
 

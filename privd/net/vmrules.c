@@ -65,15 +65,15 @@ enum { V_TAP, V_VETH, V_ETHER, V_GUEST, V_GUEST_MAC, V_GATEWAY, V_GUEST_NET,
 	V_ORIGINAL, V_REPLY, V_DNS, V_PORT_DNS, V_VM, V_HOST, V_POOL, V_FLOWS,
 	V_RATE, VALUES };
 
-#define IP4_CHAIN(c, nm, ty, h, p, pol) \
-	[VM_##c] = { nm, VM_TABLE, NFPROTO_IPV4, 0, ty, h, p, pol, NULL }
-#define IP6_CHAIN(c, nm, h)                                             \
-	[VM_##c] = { nm, "filter", NFPROTO_IPV6, 0, "filter", h, 0, NF_DROP, \
-		NULL }
+#define IP4_CHAIN(c, nm, ty, h, p, pol)                                   \
+	[VM_##c] = { nm, VM_TABLE, ty, NULL, h, p, pol, NFPROTO_IPV4, 0 }
+#define IP6_CHAIN(c, nm, h)                                               \
+	[VM_##c] = { nm, "filter", "filter", NULL, h, 0, NF_DROP,         \
+		NFPROTO_IPV6, 0 }
 
 static const struct chain chains[VM_CHAINS] = {
-	[VM_GUARD] = { "guard", VM_TABLE, NFPROTO_NETDEV, WITH_NET, "filter",
-	    NF_NETDEV_INGRESS, GUARD_PRIO, NF_DROP, TAP_NAME },
+	[VM_GUARD] = { "guard", VM_TABLE, "filter", TAP_NAME,
+	    NF_NETDEV_INGRESS, GUARD_PRIO, NF_DROP, NFPROTO_NETDEV, WITH_NET },
 	IP4_CHAIN(PRE, "pre", "filter", NF_INET_PRE_ROUTING, -300, NF_DROP),
 	IP4_CHAIN(PRE_NAT, "pre_nat", "nat", NF_INET_PRE_ROUTING, -100,
 	    NF_ACCEPT),
@@ -120,91 +120,91 @@ static const struct set sets[VM_SETS] = {
 static const struct rule rows[] = {
 	/* What passes the guard is the one ARP question that a guest needs to
 	 * ask, or a plain IPv4 packet of its own, sent to its gateway's MAC. */
-	{ VM_GUARD, DROP, 0, 0, "guard: foreign mac",
+	{ "guard: foreign mac", VM_GUARD, DROP, 0, 0,
 	    { IS_NOT(ETH_SRC, GUEST_MAC) } },
 	/* a tag that the kernel took off is put back for this look */
-	{ VM_GUARD, DROP, 0, 0, "guard: vlan tag",
+	{ "guard: vlan tag", VM_GUARD, DROP, 0, 0,
 	    { IS(ETH_TYPE, TYPE_VLAN) } },
-	{ VM_GUARD, ACCEPT, 0, 0, "guard: arp",
+	{ "guard: arp", VM_GUARD, ACCEPT, 0, 0,
 	    { IS(ETH_TYPE, TYPE_ARP), IS(ARP_HEAD, ARP_ASKS),
 	      IS(ARP_SHA, GUEST_MAC), IS(ARP_SPA, GUEST),
 	      IS(ARP_TPA, GATEWAY) } },
-	{ VM_GUARD, ACCEPT, 0, 0, "guard: ipv4",
+	{ "guard: ipv4", VM_GUARD, ACCEPT, 0, 0,
 	    { IS(ETH_TYPE, TYPE_IP), IS(PKTTYPE, TO_US),
 	      IS(IP_HEAD, PLAIN_IP), IS(SADDR, GUEST) } },
-	{ VM_GUARD, DROP, 0, 0, "guard: other frames", { { 0 } } },
+	{ "guard: other frames", VM_GUARD, DROP, 0, 0, { { 0 } } },
 
-	{ VM_PRE, ACCEPT, 0, 0, "from guest",
+	{ "from guest", VM_PRE, ACCEPT, 0, 0,
 	    { IS(IIF, TAP), IS(IIFTYPE, ETHER), IS(ETH_SRC, GUEST_MAC),
 	      IS(SADDR, GUEST) } },
-	{ VM_PRE, ACCEPT, 0, 0, "to guest",
+	{ "to guest", VM_PRE, ACCEPT, 0, 0,
 	    { IS(IIF, VETH), IS_NOT(SADDR, GUEST_NET), IS(DADDR, VM) } },
-	{ VM_PRE, DROP, 0, 0, "foreign packet", { { 0 } } },
+	{ "foreign packet", VM_PRE, DROP, 0, 0, { { 0 } } },
 
 	/* which of them are published, PUB decides */
-	{ VM_PRE_NAT, DNAT_TO, V_GUEST, 0, "new flows to guest",
+	{ "new flows to guest", VM_PRE_NAT, DNAT_TO, V_GUEST, 0,
 	    { IS(IIF, VETH) } },
-	{ VM_POST_NAT, SNAT_TO, V_VM, 0, "new flows of guest",
+	{ "new flows of guest", VM_POST_NAT, SNAT_TO, V_VM, 0,
 	    { IS(OIF, VETH) } },
 
-	{ VM_INPUT, DROP, 0, 0, "to the namespace", { { 0 } } },
-	{ VM_OUTPUT, DROP, 0, 0, "of the namespace", { { 0 } } },
+	{ "to the namespace", VM_INPUT, DROP, 0, 0, { { 0 } } },
+	{ "of the namespace", VM_OUTPUT, DROP, 0, 0, { { 0 } } },
 
-	{ VM_FORWARD, DROP, 0, 0, "invalid", { HAS(CT_STATE, INVALID) } },
+	{ "invalid", VM_FORWARD, DROP, 0, 0, { HAS(CT_STATE, INVALID) } },
 	/* what may not begin a flow */
-	{ VM_FORWARD, DROP, 0, 0, "tcp without syn",
+	{ "tcp without syn", VM_FORWARD, DROP, 0, 0,
 	    { IS(L4PROTO, TCP), HAS(CT_STATE, NEW),
 	      IS_NOT(TCP_FLAGS, SYN) } },
-	{ VM_FORWARD, DROP, 0, 0, "icmp but echo",
+	{ "icmp but echo", VM_FORWARD, DROP, 0, 0,
 	    { IS(L4PROTO, ICMP), HAS(CT_STATE, NEW),
 	      IS_NOT(ICMP_TYPE, ECHO) } },
-	{ VM_FORWARD, DROP, 0, 0, "flow ceiling",
+	{ "flow ceiling", VM_FORWARD, DROP, 0, 0,
 	    { HAS(CT_STATE, NEW), { FLOWS, V_FLOWS, 0, { 0 } } } },
 	/* a flow's first packet alone: one that nobody answers stays new */
-	{ VM_FORWARD, DROP, 0, 0, "flow rate",
+	{ "flow rate", VM_FORWARD, DROP, 0, 0,
 	    { { NONE, V_CONFIRMED, 0, { CT_STATUS } },
 	      { RATE, V_RATE, 0, { 0 } } } },
-	{ VM_FORWARD, JUMP, VM_PUB, 0, "to published ports",
+	{ "to published ports", VM_FORWARD, JUMP, VM_PUB, 0,
 	    { HAS(CT_STATUS, DNATTED) } },
-	{ VM_FORWARD, JUMP, VM_EGRESS, 0, "flows of the guest",
+	{ "flows of the guest", VM_FORWARD, JUMP, VM_EGRESS, 0,
 	    { IS(IIF, TAP), IS(OIF, VETH), IS(CT_SADDR, GUEST),
 	      IS(CT_DIR, ORIGINAL) } },
-	{ VM_FORWARD, JUMP, VM_EGRESS, 0, "answers to the guest",
+	{ "answers to the guest", VM_FORWARD, JUMP, VM_EGRESS, 0,
 	    { IS(IIF, VETH), IS(OIF, TAP), IS(CT_SADDR, GUEST),
 	      IS(CT_DIR, REPLY) } },
-	{ VM_FORWARD, DROP, 0, 0, "no flow of either", { { 0 } } },
+	{ "no flow of either", VM_FORWARD, DROP, 0, 0, { { 0 } } },
 
-	{ VM_EGRESS, ACCEPT, 0, WITH_DNS, "dns by udp",
+	{ "dns by udp", VM_EGRESS, ACCEPT, 0, WITH_DNS,
 	    { IS(CT_PROTO, UDP), IS(CT_DADDR, DNS),
 	      IS(CT_DPORT, PORT_DNS) } },
-	{ VM_EGRESS, ACCEPT, 0, WITH_DNS, "dns by tcp",
+	{ "dns by tcp", VM_EGRESS, ACCEPT, 0, WITH_DNS,
 	    { IS(CT_PROTO, TCP), IS(CT_DADDR, DNS),
 	      IS(CT_DPORT, PORT_DNS) } },
-	{ VM_EGRESS, JUMP, VM_GRANTED, 0, "granted by the operator",
+	{ "granted by the operator", VM_EGRESS, JUMP, VM_GRANTED, 0,
 	    { { 0 } } },
-	{ VM_EGRESS, DROP, 0, 0, "denied", { ONE_OF(DENY, CT_DADDR) } },
-	{ VM_EGRESS, DROP, 0, 0, "denied pool", { IS(CT_DADDR, POOL) } },
-	{ VM_EGRESS, DROP, 0, 0, "denied host", { ONE_OF(OWN, CT_DADDR) } },
-	{ VM_EGRESS, JUMP, VM_ALLOW, 0, "to the list", { { 0 } } },
-	{ VM_EGRESS, DROP, 0, 0, "not listed", { { 0 } } },
+	{ "denied", VM_EGRESS, DROP, 0, 0, { ONE_OF(DENY, CT_DADDR) } },
+	{ "denied pool", VM_EGRESS, DROP, 0, 0, { IS(CT_DADDR, POOL) } },
+	{ "denied host", VM_EGRESS, DROP, 0, 0, { ONE_OF(OWN, CT_DADDR) } },
+	{ "to the list", VM_EGRESS, JUMP, VM_ALLOW, 0, { { 0 } } },
+	{ "not listed", VM_EGRESS, DROP, 0, 0, { { 0 } } },
 
-	{ VM_ALLOW, ACCEPT, 0, WITHOUT_LIST, "firewall is off", { { 0 } } },
-	{ VM_ALLOW, ACCEPT, 0, WITH_LIST, "listed ports",
+	{ "firewall is off", VM_ALLOW, ACCEPT, 0, WITHOUT_LIST, { { 0 } } },
+	{ "listed ports", VM_ALLOW, ACCEPT, 0, WITH_LIST,
 	    { ONE_OF(PORT, CT_PROTO, CT_DADDR, CT_DPORT) } },
-	{ VM_ALLOW, ACCEPT, 0, WITH_LIST, "listed protocols",
+	{ "listed protocols", VM_ALLOW, ACCEPT, 0, WITH_LIST,
 	    { ONE_OF(PROTO, CT_PROTO, CT_DADDR) } },
-	{ VM_ALLOW, ACCEPT, 0, WITH_LIST, "listed addresses",
+	{ "listed addresses", VM_ALLOW, ACCEPT, 0, WITH_LIST,
 	    { ONE_OF(ADDR, CT_DADDR) } },
-	{ VM_ALLOW, JUMP, VM_RANGES, WITH_LIST, "listed ranges", { { 0 } } },
+	{ "listed ranges", VM_ALLOW, JUMP, VM_RANGES, WITH_LIST, { { 0 } } },
 
-	{ VM_PUB, ACCEPT, 0, 0, "published ports",
+	{ "published ports", VM_PUB, ACCEPT, 0, 0,
 	    { IS(CT_DADDR, VM), ONE_OF(PUB, CT_PROTO, CT_DPORT) } },
 	/* localhost's flows come from the veth's host end; this holds even
 	 * with the host's table flushed */
-	{ VM_PUB, ACCEPT, 0, 0, "ports of localhost",
+	{ "ports of localhost", VM_PUB, ACCEPT, 0, 0,
 	    { IS(CT_DADDR, VM), IS(CT_SADDR, HOST),
 	      ONE_OF(LOCAL, CT_PROTO, CT_DPORT) } },
-	{ VM_PUB, DROP, 0, 0, "no published port", { { 0 } } },
+	{ "no published port", VM_PUB, DROP, 0, 0, { { 0 } } },
 };
 
 const struct ruleset vm_rules = { .chains = chains, .rules = rows,
