@@ -19,6 +19,7 @@
 #define FORWARD "FORWARD"
 #define DOCKER "DOCKER-USER"
 #define JUMPS_MAX 8
+#define RETRIES 5
 
 struct hook {
 	char name[IFNAMSIZ];	/* of our chain */
@@ -153,14 +154,21 @@ list(struct net *n, struct hook *k, const char *chain)
 static int
 look(struct net *n, struct hook *k, struct err *e)
 {
-	hook_init(k, n->c);
-	if (list(n, k, NULL) < 0 ||
-	    (k->forward && list(n, k, FORWARD) < 0) ||
-	    (k->docker && list(n, k, DOCKER) < 0) ||
-	    (k->ours && list(n, k, k->name) < 0))
-		return err_step(e, STEP_HOST_RULES, errno,
-		    "cannot list the rules of iptables");
-	return 0;
+	int i;
+
+	for (i = 0; i < RETRIES; i++) {
+		hook_init(k, n->c);
+		if (list(n, k, NULL) == 0 &&
+		    (!k->forward || list(n, k, FORWARD) == 0) &&
+		    (!k->docker || list(n, k, DOCKER) == 0) &&
+		    (!k->ours || list(n, k, k->name) == 0))
+			return 0;
+		/* ENOENT: a chain that has gone since it was listed */
+		if (errno != EINTR && errno != ENOENT)
+			break;
+	}
+	return err_step(e, STEP_HOST_RULES, errno,
+	    "cannot list the rules of iptables");
 }
 
 static const char *
@@ -233,7 +241,7 @@ hosthook_del(struct net *n, struct err *e)
 	struct nft t;
 
 	if (look(n, &k, e) < 0)
-		return -1;
+		return e->code == EOPNOTSUPP ? 0 : -1;
 	if (!k.ours)
 		return 0;
 	nft_begin(&t, &n->nft, n->buf, n->buf_size);

@@ -6,6 +6,7 @@
  * again, when somebody flushed the host's rules.
  */
 #include <errno.h>
+#include <string.h>
 #include <sys/mman.h>
 
 #include "common/log.h"
@@ -83,12 +84,17 @@ op_net_commit(struct net *n, struct wire_msg *m,
     const struct req_net_commit *rq, struct rep_net_commit *rp,
     struct err *e)
 {
+	struct err why;
+
 	(void)m;
 	(void)rp;
 	if (rq->zero != 0)
 		return err_set(e, EBADMSG, "padding is not zero");
-	if (host_commit(n, e) < 0 || hosthook_put(n, e) < 0)
+	if (host_commit(n, e) < 0)
 		return -1;
+	/* another's table that cannot be written is no reason to serve none */
+	if (hosthook_put(n, &why) < 0)
+		log_warn("%s: %s", why.msg, strerror(why.code));
 	/* only now: the table drops what is not ours, so nobody else's packets
 	 * were ever forwarded */
 	if (!n->was_routing && sysctl_forward(n->sys4, e) < 0)

@@ -53,7 +53,8 @@ static int
 rules_in(struct net *n, const struct vmnet *v, uint32_t slot,
     const struct req_net_up *rq, struct err *e)
 {
-	struct vmrules in = { .c = n->c, .slot = slot, .vm = slot_addr_vm(n->c, slot),
+	struct vmrules in = { .c = n->c, .slot = slot,
+		.vm = slot_addr_vm(n->c, slot),
 		.host = slot_addr_host(n->c, slot), .rq = rq,
 		.o = sysconf_owner(n->c, v->owner),
 		.deny = n->deny, .ndeny = n->ndeny };

@@ -248,7 +248,8 @@ NH_CASE(lost_events, "events that the kernel dropped: everything is read "
 	 * theft among it */
 	RH(kill(h.pid, SIGSTOP));
 	unhook("FORWARD");
-	ATF_REQUIRE_EQ(0, lab_run(-1, "nft add table ip x; for i in 1 2 3 4 5 6 7 8; do"
+	ATF_REQUIRE_EQ(0, lab_run(-1, "nft add table ip x;"
+	    "for i in 1 2 3 4 5 6 7 8; do"
 	    " (echo 'add set ip x s { type ipv4_addr; };'; seq 1 4000 | awk "
 	    "'{ printf \"add element ip x s { 9.9.%%d.%%d };\\n\","
 	    " $1/250, $1%%250 }'; echo 'delete set ip x s;') | nft -f -;"

@@ -178,7 +178,8 @@ NH_CASE(conflicts, "a port in use is refused and named; nothing stays")
 	ATF_CHECK_EQ(EADDRINUSE, nh_up(&h, &v));
 	ATF_REQUIRE_EQ(0, lab_output(-1, buf, sizeof(buf),
 	    "nft list map ip pnt pubaddr"));
-	ATF_CHECK(strstr(buf, "8080 comment \"pnt vm 4\" : 10.200.0.9 . 80") != NULL);
+	ATF_CHECK(strstr(buf,
+	    "8080 comment \"pnt vm 4\" : 10.200.0.9 . 80") != NULL);
 }
 
 /* A TCP listener on every address of IPv6, and so of IPv4. */
