@@ -5,6 +5,7 @@
  * is bounded, and every text in it is escaped before a terminal sees it.
  */
 #include <errno.h>
+#include <poll.h>
 #include <pwd.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -23,6 +24,8 @@
 #define IFACE "io.postern.Vm."
 #define ANSWER_MAX (64u << 20)
 #define FDS_MAX 16
+#define AGAIN_MS 100
+#define AGAIN_MOST_MS 10000
 
 static int
 no_daemon(struct cli *c, int code)
@@ -442,6 +445,20 @@ vl_try(struct cli *c, const char *method, json_t *params)
 	answer = vl_recv(&v);
 	vl_close(&v);
 	return answer;
+}
+
+int
+vl_again(const struct cli *c, struct vl *v, int64_t *broke)
+{
+	if (*broke == 0)
+		*broke = now_ms();
+	vl_close(v);
+	while (now_ms() - *broke < AGAIN_MOST_MS) {
+		(void)poll(NULL, 0, AGAIN_MS);
+		if (vl_connect(c, v) == 0)
+			return 0;
+	}
+	return -1;
 }
 
 int

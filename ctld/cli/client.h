@@ -8,6 +8,7 @@
 
 #include <jansson.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include "ctld/cli/cli.h"
 
@@ -39,6 +40,11 @@ int vl_call(struct cli *c, const char *what, const char *method,
 /* One call whose answer may be anything: the whole of it (a new reference),
  * NULL when there was none. Says nothing. */
 json_t *vl_try(struct cli *c, const char *method, json_t *params);
+
+/* A stream broke off: the daemon is being started anew, or we read too slowly.
+ * Connect again, for 10 seconds since the first break: *broke, which is 0 as
+ * long as answers come. 0 or -1. */
+int vl_again(const struct cli *c, struct vl *v, int64_t *broke);
 
 /* Is there a message that vl_recv() would return without reading? */
 int vl_pending(const struct vl *v);

@@ -41,31 +41,9 @@ print(const struct cli *c, const struct ask *a, const json_t *params)
 }
 
 static int
-stream(struct cli *c, const struct ask *a, const char *what, struct vl *v)
-{
-	json_t *answer, *params;
-	int r, more = 1;
-
-	while (more) {
-		answer = vl_recv(v);
-		r = vl_answer(c, what, answer, &params);
-		more = json_is_true(json_object_get(answer, "continues"));
-		if (r == EX_DONE && print(c, a, params) < 0)
-			r = EX_FAILED;
-		json_decref(params);
-		json_decref(answer);
-		if (r != EX_DONE)
-			return r;
-	}
-	return EX_DONE;
-}
-
-static int
-run(struct cli *c, const struct ask *a, const char *what)
+ask(struct cli *c, const struct ask *a, const char *what, struct vl *v)
 {
 	json_t *name = vl_name(c, what), *params;
-	struct vl v;
-	int r;
 
 	if (name == NULL)
 		return EX_FAILED;
@@ -74,13 +52,56 @@ run(struct cli *c, const struct ask *a, const char *what)
 	if (a->lines >= 0)
 		(void)json_object_set_new(params, "lines",
 		    json_integer(a->lines));
-	r = vl_open(c, &v);
-	if (r != EX_DONE) {
+	(void)vl_send(v, "Logs", params, a->follow, NULL, 0);
+	return EX_DONE;
+}
+
+/* Following, a break is not the end: from now on, then. */
+static int
+resume(struct cli *c, struct ask *a, const char *what, struct vl *v,
+    int64_t *broke)
+{
+	if (!a->follow || vl_again(c, v, broke) < 0)
+		return 0;
+	(void)fputs("postern logs: the daemon broke off; some output may be "
+		    "left out here\n", stderr);
+	a->lines = 0;
+	return ask(c, a, what, v) == EX_DONE;
+}
+
+static int
+stream(struct cli *c, struct ask *a, const char *what, struct vl *v)
+{
+	json_t *answer, *params;
+	int64_t broke = 0;
+	int r = EX_DONE, more = 1, any = 0;
+
+	while (more && r == EX_DONE) {
+		answer = vl_recv(v);
+		if (answer == NULL && any && resume(c, a, what, v, &broke))
+			continue;
+		any = 1;
+		broke = 0;
+		r = vl_answer(c, what, answer, &params);
+		more = json_is_true(json_object_get(answer, "continues"));
+		if (r == EX_DONE && print(c, a, params) < 0)
+			r = EX_FAILED;
 		json_decref(params);
-		return r;
+		json_decref(answer);
 	}
-	(void)vl_send(&v, "Logs", params, a->follow, NULL, 0);
-	r = stream(c, a, what, &v);
+	return r;
+}
+
+static int
+run(struct cli *c, struct ask *a, const char *what)
+{
+	struct vl v;
+	int r = vl_open(c, &v);
+
+	if (r == EX_DONE)
+		r = ask(c, a, what, &v);
+	if (r == EX_DONE)
+		r = stream(c, a, what, &v);
 	vl_close(&v);
 	return r;
 }

@@ -157,34 +157,81 @@ member(const json_t *o, const char *key)
 }
 
 static int
-print_events(const struct cli *c, const json_t *params)
+print_event(const struct cli *c, const json_t *v)
 {
-	const json_t *v;
-	size_t i;
+	if (c->json) {
+		(void)json_dumpf(v, stdout, JSON_COMPACT);
+		(void)putchar('\n');
+		return fflush(stdout);
+	}
+	text_str(stdout, member(v, "time"));
+	(void)printf(" %-14s ", member(v, "event"));
+	if (member(v, "name")[0] != '\0')
+		(void)printf("%lld/", (long long)json_integer_value(
+		    json_object_get(v, "owner")));
+	text_str(stdout, member(v, "name")[0] != '\0' ? member(v, "name") :
+		"daemon");
+	if (member(v, "reason")[0] != '\0') {
+		(void)fputs(": ", stdout);
+		text_str(stdout, member(v, "reason"));
+	}
+	(void)putchar('\n');
+	return fflush(stdout);
+}
+
+/* Those that were not printed yet: after a break all come once more. *last is
+ * the newest so far; a daemon that lost its memory counts anew. */
+static int
+print_events(const struct cli *c, const json_t *params, json_int_t *last)
+{
+	const json_t *list = json_object_get(params, "events"), *v;
+	size_t i, n = json_array_size(list);
+	json_int_t seq;
 
 	if (json_is_true(json_object_get(params, "lost")))
 		(void)fputs("postern events: some were missed here\n",
 		    stderr);
-	json_array_foreach(json_object_get(params, "events"), i, v) {
-		if (c->json) {
-			(void)json_dumpf(v, stdout, JSON_COMPACT);
-			(void)putchar('\n');
+	if (n > 0 && json_integer_value(json_object_get(
+	    json_array_get(list, n - 1), "seq")) < *last)
+		*last = 0;
+	json_array_foreach(list, i, v) {
+		seq = json_integer_value(json_object_get(v, "seq"));
+		if (seq <= *last)
 			continue;
-		}
-		text_str(stdout, member(v, "time"));
-		(void)printf(" %-14s ", member(v, "event"));
-		if (member(v, "name")[0] != '\0')
-			(void)printf("%lld/", (long long)json_integer_value(
-			    json_object_get(v, "owner")));
-		text_str(stdout, member(v, "name")[0] != '\0' ?
-			member(v, "name") : "daemon");
-		if (member(v, "reason")[0] != '\0') {
-			(void)fputs(": ", stdout);
-			text_str(stdout, member(v, "reason"));
-		}
-		(void)putchar('\n');
+		*last = seq;
+		if (print_event(c, v) != 0)
+			return EX_FAILED;
 	}
-	return fflush(stdout) == 0 ? EX_DONE : EX_FAILED;
+	return EX_DONE;
+}
+
+/* To the end of it. With follow that is a break: the daemon is asked again. */
+static int
+hear_events(struct cli *c, struct vl *v, int follow)
+{
+	json_int_t last = 0;
+	json_t *answer, *params;
+	int64_t broke = 0;
+	int r = EX_DONE, more = 1, ask = 1;
+
+	while (more && r == EX_DONE) {
+		if (ask)
+			(void)vl_send(v, "Events", json_pack("{s:b}",
+			    "follow", follow), follow, NULL, 0);
+		answer = vl_recv(v);
+		ask = answer == NULL && follow && last != 0 &&
+		    vl_again(c, v, &broke) == 0;
+		if (ask)
+			continue;
+		broke = 0;
+		r = vl_answer(c, "", answer, &params);
+		more = json_is_true(json_object_get(answer, "continues"));
+		if (r == EX_DONE)
+			r = print_events(c, params, &last);
+		json_decref(params);
+		json_decref(answer);
+	}
+	return r;
 }
 
 int
@@ -194,8 +241,7 @@ cmd_events(struct cli *c, int argc, char *argv[])
 		{ "follow", no_argument, NULL, 'f' },
 		{ NULL, 0, NULL, 0 },
 	};
-	json_t *answer, *params;
-	int opt, follow = 0, r, more = 1;
+	int opt, follow = 0, r;
 	struct vl v;
 
 	while ((opt = cli_getopt(c, argc, argv, ":f", longs)) == 'f')
@@ -203,20 +249,10 @@ cmd_events(struct cli *c, int argc, char *argv[])
 	if (opt != -1)
 		return EX_USE;
 	if (optind < argc)
-		return cli_usage(c, "%s: takes no name", argv[optind]);
+		return cli_usage(c, "takes no name");
 	if ((r = vl_open(c, &v)) != EX_DONE)
 		return r;
-	(void)vl_send(&v, "Events", json_pack("{s:b}", "follow", follow),
-	    follow, NULL, 0);
-	while (more && r == EX_DONE) {
-		answer = vl_recv(&v);
-		r = vl_answer(c, "", answer, &params);
-		more = json_is_true(json_object_get(answer, "continues"));
-		if (r == EX_DONE)
-			r = print_events(c, params);
-		json_decref(params);
-		json_decref(answer);
-	}
+	r = hear_events(c, &v, follow);
 	vl_close(&v);
 	return r;
 }

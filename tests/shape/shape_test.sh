@@ -57,6 +57,20 @@ banned_calls()
 	grep -nE "(^|[^a-z0-9_])($names)\\(" "$@" /dev/null
 }
 
+# Uses of a clock that somebody can set. Three may be: when something happened,
+# which people see and nothing is computed with; and the first generation of a
+# front, which is above those of its ledger as well.
+wall_clocks()
+{
+	grep -nE 'CLOCK_REALTIME|gettimeofday|[^a-z_]time\(|wall_ms\(' \
+	    "$@" /dev/null |
+	    grep -vE -e '_ms = wall_ms\(\);$' -e 'e\.ms = wall_ms\(\);$' \
+		-e '^ctld/ctld.h:[0-9]+:int64_t wall_ms\(void\);$' \
+		-e '^ctld/vm.c:[0-9]+:wall_ms\(void\)$' \
+		-e '^ctld/vm.c:.*clock_gettime\(CLOCK_REALTIME, &ts\);$' \
+		-e '^privd/resync.c:.*clock_gettime\(CLOCK_REALTIME, &now\)'
+}
+
 # Libraries that a program links, less those it may.
 links()
 {
@@ -139,6 +153,23 @@ calls_body()
 	cd "$src" || atf_fail "no $src"
 	# shellcheck disable=SC2046 # a list of files
 	quiet banned_calls $(find common policy privd ctld tests -name '*.[ch]')
+}
+
+atf_test_case clocks
+clocks_head()
+{
+	atf_set descr 'no deadline by a clock that can be set'
+}
+clocks_body()
+{
+	config
+	echo '	if (wall_ms() > deadline)' >bad.c
+	loud wall_clocks bad.c
+	echo '	seed = time(NULL);' >bad.c
+	loud wall_clocks bad.c
+	cd "$src" || atf_fail "no $src"
+	# shellcheck disable=SC2046 # a list of files
+	quiet wall_clocks $(find common policy privd ctld -name '*.[ch]')
 }
 
 atf_test_case linked
@@ -373,6 +404,7 @@ atf_init_test_cases()
 	atf_add_test_case lengths
 	atf_add_test_case functions
 	atf_add_test_case calls
+	atf_add_test_case clocks
 	atf_add_test_case linked
 	atf_add_test_case table
 	atf_add_test_case troubleshooting
