@@ -463,7 +463,8 @@ start_plan(const struct ctld *c, const struct clreq_start *s,
 
 	memset(&e, 0, sizeof(e));
 	if ((*b = backend_get(&c->conf, s->backend, &e)) == NULL) {
-		fault_set(why, CLE_UNSUPPORTED, "backend", "%s", e.msg);
+		fault_set(why, CLE_UNSUPPORTED, backend_name(s->backend),
+		    "%s", e.msg);
 		return -1;
 	}
 	if ((*b)->plan(&c->conf, s, plan, &e) < 0) {

@@ -9,6 +9,16 @@ static const struct backend *const backends[] = { &backend_qemu };
 
 #define NBACKENDS (sizeof(backends) / sizeof(backends[0]))
 
+const char *
+backend_name(uint32_t kind)
+{
+	static const char *const names[] = { [BACKEND_AUTO] = "auto",
+		[BACKEND_QEMU] = "qemu", [BACKEND_FIRECRACKER] = "firecracker",
+		[BACKEND_RUNNER] = "runner" };
+
+	return kind <= BACKEND_RUNNER ? names[kind] : "?";
+}
+
 const struct backend *
 backend_get(const struct sysconf *c, uint32_t kind, struct err *e)
 {
@@ -16,7 +26,7 @@ backend_get(const struct sysconf *c, uint32_t kind, struct err *e)
 	size_t i;
 
 	(void)err_field(&first, "backend", EOPNOTSUPP,
-	    "backend %u is not built in; use auto or qemu", kind);
+	    "it is not built in; use auto or qemu");
 	for (i = 0; i < NBACKENDS; i++) {
 		if (kind != BACKEND_AUTO &&
 		    kind != (uint32_t)backends[i]->kind)

@@ -40,6 +40,8 @@ struct backend {
 /* By kind; BACKEND_AUTO picks the first available. NULL and *e otherwise. */
 const struct backend *backend_get(const struct sysconf *c, uint32_t kind,
     struct err *e);
+/* What callers call it, built in or not; "?" */
+const char *backend_name(uint32_t kind);
 /* The i-th that is built in, NULL beyond; and by kind, usable or not. */
 const struct backend *backend_at(unsigned i);
 const struct backend *backend_of(uint32_t kind);

@@ -297,8 +297,11 @@ sentence(const char *command, const char *error, const json_t *p, char *buf,
 	char opt[64];
 
 	if (strcmp(error, "NotFound") == 0)
-		(void)snprintf(buf, size, "no VM of that name; see postern "
-		    "list -a");
+		(void)snprintf(buf, size, "no VM of that name; %s",
+		    strcmp(command, "start") == 0 ||
+			    strcmp(command, "run") == 0 ?
+			"a new one needs --kernel FILE" :
+			"see postern list -a");
 	else if (strcmp(error, "AlreadyExists") == 0)
 		(void)snprintf(buf, size, "the name is taken; start the old one "
 		    "by its name alone, or remove it with postern rm");

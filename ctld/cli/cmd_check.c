@@ -213,7 +213,7 @@ walk(struct way *w, int port)
 	state = str(vm, "state");
 	step(w, "VM", strcmp(state, "Running") == 0,
 	    strcmp(state, "Paused") == 0 ? "postern resume it" :
-	    "postern logs tells why; postern start it", "%s", state);
+	    "postern start it; postern status says why it ended", "%s", state);
 	if (!w->bad)
 		net = ask(w, "Network", "network", &r);
 	if (net != NULL)
