@@ -62,7 +62,7 @@ judge(uint32_t lists, int nr)
 		if (r->nr != nr)
 			continue;
 		if (r->kind == SECK_REFUSE)
-			v.refused++;
+			v.refused += r->nargs == 0;
 		else if (r->kind == SECK_ALLOW && r->nargs == 0)
 			v.whole++;
 		else
@@ -148,9 +148,6 @@ add_rule(scmp_filter_ctx ctx, uint32_t lists, const struct seccomp_rule *r,
 	}
 	if (r->kind == SECK_IDS)
 		return add_ids(ctx, r, c);
-	if (r->kind == SECK_REFUSE)
-		return seccomp_rule_add_array(ctx,
-		    SCMP_ACT_ERRNO((uint32_t)r->refuse), r->nr, 0, NULL);
 	for (i = 0; i < r->nargs; i++) {
 		a[i].arg = r->args[i].arg;
 		a[i].op = (enum scmp_compare)r->args[i].op;
@@ -159,8 +156,9 @@ add_rule(scmp_filter_ctx ctx, uint32_t lists, const struct seccomp_rule *r,
 		a[i].datum_b = a[i].op == SCMP_CMP_MASKED_EQ ?
 		    r->args[i].value : 0;
 	}
-	return seccomp_rule_add_array(ctx, SCMP_ACT_ALLOW, r->nr, r->nargs,
-	    a);
+	return seccomp_rule_add_array(ctx, r->kind == SECK_REFUSE ?
+	    SCMP_ACT_ERRNO((uint32_t)r->refuse) : SCMP_ACT_ALLOW, r->nr,
+	    r->nargs, a);
 }
 
 /* 0, or libseccomp's negative errno with the rule it failed at. */

@@ -11,6 +11,8 @@
  *	ALLOW_IDS(call, "why")   setresuid, setresgid: each argument is -1,
  *	                         jail's own id or in the VM range
  *	REFUSE(call, errno, "why")    what libc merely probes
+ *	REFUSE_MASK(call, arg, mask, value, errno, "why")  of a call whose other
+ *	                         forms are allowed
  *
  * Everything else: TRAP for our roles, KILL_PROCESS for a VMM. x32 and other
  * architectures: killed. Compiled by libseccomp once, by the starter, and

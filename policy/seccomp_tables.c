@@ -53,6 +53,9 @@
 #define ALLOW_IDS(c, why) { RULE(SECK_IDS, c, 0, why) },
 #define REFUSE(c, error, why) \
 	{ RULE(SECK_REFUSE, c, 0, why), .refuse = (error) },
+#define REFUSE_MASK(c, a, m, v, error, why) \
+	{ RULE(SECK_REFUSE, c, 1, why), .args = { MASK(a, m, v) }, \
+	    .refuse = (error) },
 
 static const struct seccomp_rule front[] = {
 #include "policy/front.def"

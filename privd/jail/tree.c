@@ -178,6 +178,17 @@ make_usr(int root)
 	return move_to(usr, root, "usr");
 }
 
+/* The tree once more, over the tree. Who has its root beneath counts as
+ * chrooted: the kernel then makes no user namespace, also without a filter. */
+static int
+cover(void)
+{
+	int top CLEANUP_FD = open_tree(AT_FDCWD, "/",
+	    OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC);
+
+	return top < 0 ? -1 : move_to(top, AT_FDCWD, "/");
+}
+
 int
 tree_build(struct spawn *sp, struct err *e)
 {
@@ -200,7 +211,8 @@ tree_build(struct spawn *sp, struct err *e)
 	if (make_run(root, sp) < 0 || (sp->needs_usr && make_usr(root) < 0))
 		return err_step(e, STEP_TREE, errno, "run, usr");
 	if (pivot(root) < 0 ||
-	    set_attr(AT_FDCWD, "/", 0, MOUNT_ATTR_RDONLY, 0) < 0)
+	    set_attr(AT_FDCWD, "/", 0, MOUNT_ATTR_RDONLY, 0) < 0 ||
+	    cover() < 0)
 		return err_step(e, STEP_PIVOT, errno, "pivot");
 	return 0;
 }

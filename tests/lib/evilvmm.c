@@ -229,6 +229,10 @@ try_exec_memfd(void)
 	return syscall(SYS_execveat, fd, "", argv, env, AT_EMPTY_PATH);
 }
 
+TRY(huge_memfd, syscall(SYS_memfd_create, "x", MFD_HUGETLB))
+TRY(huge_mmap, (long)mmap(NULL, 2 << 20, PROT_READ, MAP_PRIVATE |
+    MAP_ANONYMOUS | MAP_NORESERVE | MAP_HUGETLB, -1, 0))
+
 enum { HOST = 1,	/* not every host has it: the control may fail */
 	FILTER = 2 };	/* harmless in itself: only the filter stops it */
 #define A(name, how) { #name, try_##name, how }
@@ -241,8 +245,8 @@ static const struct {
 	A(open_kvm, HOST), A(open_tun, HOST), A(open_mem, HOST),
 	A(mknod_null, 0), A(mknod_disk, 0), A(mount, 0), A(bind, 0),
 	A(fsopen, 0), A(open_tree, 0), A(chroot, 0),
-	A(unshare_user, FILTER), A(unshare_mount, 0), A(unshare_net, 0),
-	A(unshare_pid, 0), A(clone3, FILTER), A(fork, FILTER), A(setns, 0),
+	A(unshare_user, 0), A(unshare_mount, 0), A(unshare_net, 0),
+	A(unshare_pid, 0), A(clone3, 0), A(fork, FILTER), A(setns, 0),
 	A(ptrace_init, 0), A(ptrace_me, 0), A(kill_all, FILTER),
 	A(kill_init, 0), A(kill_parent, 0), A(setuid_root, 0),
 	A(setresuid_root, 0), A(setresuid_next, 0), A(setgid_root, 0),
@@ -262,6 +266,7 @@ static const struct {
 	A(mlockall, 0), A(core, 0), A(nofile, 0), A(fifo, HOST),
 	A(nice, HOST), A(iopl, HOST), A(ldt, HOST), A(kcmp, HOST),
 	A(symlink, FILTER), A(tiocsti, HOST),
+	A(huge_memfd, FILTER), A(huge_mmap, FILTER | HOST),
 };
 #define N (sizeof(actions) / sizeof(actions[0]))
 
