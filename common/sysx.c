@@ -48,6 +48,13 @@ sysx_clone3(uint64_t flags, int cgroup, int *pidfd)
 	return (pid_t)syscall(SYS_clone3, &a, sizeof(a));
 }
 
+pid_t
+sysx_fork_files(void)
+{
+	return (pid_t)syscall(SYS_clone, CLONE_FILES | SIGCHLD, NULL, NULL,
+	    NULL, NULL);
+}
+
 int
 sysx_pidfd_open(pid_t pid)
 {

@@ -16,6 +16,8 @@ int sysx_openat2(int dirfd, const char *path, uint64_t flags, uint64_t mode,
 /* clone3(2) with these CLONE_ flags and SIGCHLD; *pidfd gets a pidfd;
  * cgroup >= 0 puts the child there (CLONE_INTO_CGROUP, v2 only). */
 pid_t sysx_clone3(uint64_t flags, int cgroup, int *pidfd);
+/* fork(2), but parent and child have one table of descriptors. */
+pid_t sysx_fork_files(void);
 int sysx_pidfd_open(pid_t pid);
 int sysx_pidfd_send_signal(int pidfd, int sig);
 int sysx_pivot_root(const char *new_root, const char *put_old);

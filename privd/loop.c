@@ -12,9 +12,23 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "common/rolefd.h"
+#include "common/sysx.h"
 #include "privd/front.h"
 
+#define TWIN_MS 5000 /* we have ended by then */
 #define BURST 32 /* requests read before the answers get their turn */
+
+/*
+ * The end of a process waits for such files, and whoever started us waits for
+ * ours: so a twin with the same table of descriptors is to end last.
+ */
+_Noreturn static void
+leave(const struct wire_msg *m)
+{
+	if (sysx_fork_files() == 0)
+		(void)poll(NULL, 0, TWIN_MS);
+	fdlook_end(m->fds, m->nfds);
+}
 
 /* 1: a record is in f->msg; 0: none now. Everything else is the end. */
 static int
@@ -27,7 +41,7 @@ take(struct front *f, int fd, const char *who)
 			log_err("%s: \"%s\" brings a file of a file system "
 			    "that may not answer", who,
 			    privop_name(f->msg.h.type));
-			fdlook_end(f->msg.fds, f->msg.nfds);
+			leave(&f->msg);
 		}
 		return 1;
 	case 0:

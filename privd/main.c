@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <pwd.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +23,8 @@
 #include "privd/starter.h"
 
 #define CONF_DEFAULT SYSCONFDIR "/postern/postern.conf"
-#define CONF_ID 65534 /* nobody: conf's own ids are in the file it reads */
+#define CONF_USER "_ctld-conf" /* whose ids are in the file that it reads */
+#define CONF_ID 65534	       /* nobody, where there is no such user */
 #define ENV_PREFIX "MICROVM_COMPOSE_"
 #define ENV_MAX 16
 #define LOCK_WAIT_MS 5000
@@ -61,12 +63,30 @@ ids_get(uint32_t id[2], const char *text)
 	id[1] = (uint32_t)g;
 }
 
+/* As /etc/passwd has it: no name service is asked by root. */
+static void
+conf_user(uint32_t id[2])
+{
+	FILE *f = fopen("/etc/passwd", "re");
+	const struct passwd *p;
+
+	while (f != NULL && (p = fgetpwent(f)) != NULL)
+		if (strcmp(p->pw_name, CONF_USER) == 0 && p->pw_uid != 0 &&
+		    p->pw_gid != 0) {
+			id[0] = p->pw_uid;
+			id[1] = p->pw_gid;
+		}
+	if (f != NULL)
+		(void)fclose(f);
+}
+
 static void
 options_get(struct options *o, int argc, char *argv[])
 {
 	int c;
 
 	*o = (struct options){ .path = CONF_DEFAULT, .id = { CONF_ID, CONF_ID } };
+	conf_user(o->id);
 	while ((c = getopt(argc, argv, "Dc:u:")) != -1) {
 		switch (c) {
 		case 'D':

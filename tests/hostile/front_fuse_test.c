@@ -16,6 +16,14 @@
 #include "tests/hostile/front_bench.h"
 #include "tests/lib/fusefile.h"
 
+/* The end of a process closes what it has open. */
+static int
+nothing(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
 ATF_TC(ends);
 ATF_TC_HEAD(ends, tc)
 {
@@ -46,12 +54,14 @@ ATF_TC_BODY(ends, tc)
 	(void)close(fd);
 	fd = fusefile_open(&server);
 	ATF_CHECK_MSG(!fusefile_returns(close, fd), "close came back");
+	ATF_CHECK_MSG(!fusefile_returns(nothing, fd), "its end did not wait");
 	bench_ask(b, PRIVOP_IMAGE, r.slot, r.generation, &q, &fd, 1);
-	/* its wires end at once, though its process may wait */
+	/* its wires end at once, and so does the process that a supervisor
+	 * waits for, though the file is not closed yet */
 	ATF_CHECK_EQ(0, wire_recv_wait(b->ctld, &m, 3000));
 	ATF_CHECK_EQ(0, wire_recv_wait(b->jail, &m, 3000));
-	fusefile_end(server);
 	ATF_CHECK_EQ(1, bench_wait(b));
+	fusefile_end(server);
 }
 
 ATF_TP_ADD_TCS(tp)

@@ -353,6 +353,35 @@ notify_cleanup()
 	down
 }
 
+atf_test_case conf_user cleanup
+conf_user_head()
+{
+	atf_set require.user root
+	atf_set descr 'the configuration is read as _ctld-conf, if there is one'
+}
+conf_user_body()
+{
+	inside '
+	chown 0:61006 "$conf"
+	chmod 640 "$conf"
+	grep -v "^_ctld-conf:" /etc/passwd >passwd
+	bind() { unshare -m sh -c "mount --bind passwd /etc/passwd && \
+	    exec \"$dir/libexec/privd\" -c \"$conf\" -D" 2>said; }
+	# the control: nobody may not read it
+	bind && err "read without the user"
+	echo "_ctld-conf:x:61006:61006::/:/bin/false" >>passwd
+	bind || err "not read as _ctld-conf: $(cat said)"
+	# root is no user for it
+	sed -i s/:61006:61006:/:0:0:/ passwd
+	bind && err "read as root"
+	true
+	'
+}
+conf_user_cleanup()
+{
+	down
+}
+
 atf_init_test_cases()
 {
 	atf_add_test_case up_and_down
@@ -360,4 +389,5 @@ atf_init_test_cases()
 	atf_add_test_case one_fate
 	atf_add_test_case refusals
 	atf_add_test_case notify
+	atf_add_test_case conf_user
 }
