@@ -19,11 +19,12 @@
 #include "common/fdutil.h"
 #include "common/log.h"
 #include "ctld/cli/client.h"
+#include "ctld/cli/files.h"
 #include "ctld/cli/text.h"
 
 #define IFACE "io.postern.Vm."
 #define ANSWER_MAX (64u << 20)
-#define FDS_MAX 16
+#define FDS_MAX FILES_MAX
 #define AGAIN_MS 100
 #define AGAIN_MOST_MS 10000
 

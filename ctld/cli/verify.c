@@ -163,8 +163,11 @@ look(const json_t *policy)
 	    (w.slot = calloc(w.conf.slots, sizeof(*w.slot))) == NULL)
 		return NULL;
 	w.problems = json_array();
+	w.ids = json_object();
+	w.names = json_object();
 	if (v_ledger(&w) == 0 && v_cgroups(&w) == 0 && v_files(&w) == 0 &&
 	    v_links(&w) == 0) {
+		v_live(&w);
 		namespaces(&w);
 		v_processes(&w);
 		for (i = 0; i < w.conf.slots; i++)
@@ -175,6 +178,8 @@ look(const json_t *policy)
 	links_free(&w.links);
 	free(w.slot);
 	free(w.ports);
+	json_decref(w.ids);
+	json_decref(w.names);
 	return w.problems;
 }
 
@@ -245,6 +250,7 @@ verify(struct cli *c, const json_t *policy)
 	if (found == NULL)
 		return vl_fail(c, "", EX_FAILED, "io.postern.Malformed", "",
 		    "the daemon's answer makes no sense");
+	v_audit(c, found);
 	tell(c, found);
 	r = json_array_size(found) > 0 ? EX_FAILED : EX_DONE;
 	json_decref(found);

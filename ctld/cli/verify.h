@@ -5,7 +5,10 @@
  * recovery: I1 everything there is accounted for and everything accounted for
  * is there, I2 nothing without its intent recorded, I3 no VM with a link and
  * without its rules, I4 no id used twice, I5 what runs is supervised, I7 what
- * is foreign is named and not touched, I8 records are whole, I11 no core file.
+ * is foreign is named and not touched, I6 what is said twice is done once, I8
+ * records are whole, I9 the end of a VM needs nothing that can be used up, I10
+ * nothing is left of VMs that are gone, I11 no core file, I12 a refusal is
+ * recorded once.
  */
 #ifndef CTLD_CLI_VERIFY_H
 #define CTLD_CLI_VERIFY_H
@@ -52,6 +55,7 @@ struct world {
 	struct v_port *ports;
 	unsigned nports, ports_size;
 	uint64_t host_netns;
+	json_t *ids, *names;	/* of ctld's records; "OWNER/NAME" */
 	json_t *problems;	/* {invariant, what, fix} */
 };
 
@@ -64,6 +68,9 @@ int v_cgroups(struct world *w);
 int v_links(struct world *w);
 int v_files(struct world *w);
 void v_processes(struct world *w);
+/* verify_live.c. v_audit makes one call that is refused. */
+void v_live(struct world *w);
+void v_audit(struct cli *c, json_t *problems);
 /* verify_rules.c */
 int v_elements(struct world *w);
 void v_rules(struct world *w);

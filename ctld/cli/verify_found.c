@@ -180,6 +180,27 @@ v_links(struct world *w)
 	return 0;
 }
 
+/* A start that was asked for twice must not have made two. */
+static void
+one_name(struct world *w, const json_t *j, const char *id)
+{
+	const char *name = json_string_value(json_object_get(j, "name"));
+	const char *other;
+	char key[128];
+
+	(void)json_object_set_new(w->ids, id, json_true());
+	(void)snprintf(key, sizeof(key), "%lld/%s", (long long)
+	    json_integer_value(json_object_get(j, "owner")),
+	    name != NULL ? name : "");
+	other = json_string_value(json_object_get(w->names, key));
+	/* in the same words whichever is read first */
+	if (other != NULL)
+		v_problem(w, "I6", "postern rm one of them, by its id",
+		    "%s and %s are both %s", strcmp(other, id) < 0 ? other :
+		    id, strcmp(other, id) < 0 ? id : other, key);
+	(void)json_object_set_new(w->names, key, json_string(id));
+}
+
 static void
 one_file(struct world *w, const char *path)
 {
@@ -189,10 +210,14 @@ one_file(struct world *w, const char *path)
 	const char *id = json_string_value(json_object_get(j, "id"));
 	struct v_slot *s;
 
-	if (j == NULL || id == NULL || gen == NULL)
+	if (j == NULL || id == NULL || gen == NULL) {
 		v_problem(w, "I8", "start the daemon anew: it sets the file "
 		    "aside", "%s is no record", path);
-	else if (n >= 0 && n < w->conf.slots) {
+		json_decref(j);
+		return;
+	}
+	one_name(w, j, id);
+	if (n >= 0 && n < w->conf.slots) {
 		s = &w->slot[n];
 		if (s->id[0] != '\0')
 			v_problem(w, "I4", "start the daemon anew",
