@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: ISC */
 /*
- * Runs in front and jail. Distrusts the descriptor and whoever passed it.
- * The local name of an accepted socket is the listener's. In a namespace of
- * its own a tenant can give that name to any socket, also to one that it then
- * connects to a listener of root's, whose SO_PEERCRED names root: but the
- * peer of such a one has a name, as every listener does, and a client has not.
+ * Runs in front, jail and net. Distrusts the descriptor and whoever passed
+ * it. A tenant can give the control socket's name to a listener of its own
+ * and lure others to connect there; but a socket's inode belongs to whoever
+ * accepted it, and only the listener's own user can be the listener's. Nobody
+ * else of that uid can accept: a connection's process has no such call.
  */
 #include <errno.h>
-#include <stdio.h>
+#include <fcntl.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <sys/stat.h>
 
 #include "common/peer.h"
 #include "common/wire.h"
 
 static int
-option(int fd, int name, int want, int code)
+option(int fd, int name, int want)
 {
 	socklen_t n = sizeof(int);
 	int v = -1;
@@ -25,48 +25,25 @@ option(int fd, int name, int want, int code)
 		return -1;
 	if (n == sizeof(v) && v == want)
 		return 0;
-	errno = code;
-	return -1;
-}
-
-/* Accepted from a client: 0, else -1. */
-static int
-is_unnamed(int fd)
-{
-	struct sockaddr_un sun;
-	socklen_t n = sizeof(sun);
-
-	if (getpeername(fd, (struct sockaddr *)&sun, &n) < 0)
-		return -1;
-	if (n == sizeof(sun.sun_family))
-		return 0;
-	errno = EADDRINUSE;
+	errno = EPROTOTYPE;
 	return -1;
 }
 
 int
 peer_client(int fd, const struct sysconf *c, uint32_t *uid)
 {
-	char want[sizeof(c->run_dir) + sizeof(CONTROL_SOCKET) + 1];
-	struct sockaddr_un sun;
-	socklen_t n = sizeof(sun);
+	struct statx x;
 	uint32_t gid;
 
-	if (option(fd, SO_DOMAIN, AF_UNIX, EPROTOTYPE) < 0 ||
-	    option(fd, SO_TYPE, SOCK_STREAM, EPROTOTYPE) < 0 ||
-	    option(fd, SO_ACCEPTCONN, 0, EISCONN) < 0)
+	if (option(fd, SO_DOMAIN, AF_UNIX) < 0 ||
+	    option(fd, SO_TYPE, SOCK_STREAM) < 0)
 		return -1;
-	memset(&sun, 0, sizeof(sun));
-	if (getsockname(fd, (struct sockaddr *)&sun, &n) < 0)
+	memset(&x, 0, sizeof(x));
+	if (statx(fd, "", AT_EMPTY_PATH, STATX_UID, &x) < 0)
 		return -1;
-	(void)snprintf(want, sizeof(want), "%s/%s", c->run_dir,
-	    CONTROL_SOCKET);
-	if (n > sizeof(sun) || sun.sun_path[0] != '/' ||
-	    strncmp(sun.sun_path, want, sizeof(sun.sun_path)) != 0) {
+	if ((x.stx_mask & STATX_UID) == 0 || x.stx_uid != c->uid.client) {
 		errno = EADDRNOTAVAIL;
 		return -1;
 	}
-	if (is_unnamed(fd) < 0)
-		return -1;
 	return wire_peer(fd, uid, &gid);
 }

@@ -12,14 +12,13 @@
 
 #define CONTROL_SOCKET "io.postern.Vm"	/* beneath run_dir */
 
-/* The uid at the other end of fd, which must be a connection accepted on our
- * control socket. Anything else is refused, because its SO_PEERCRED does not
- * name a client: a listening socket and a socketpair name whoever made them
- * (our root starter), a connecting one names the listener's maker, a journal
- * stream on standard error names root. Good also after the client has gone.
- * 0, or -1: ENOTSOCK, EPROTOTYPE, EISCONN (it listens), EADDRNOTAVAIL (not
- * accepted on the control socket), EADDRINUSE (the peer was bound to a name:
- * a listener, or a client that must not do so). */
+/* The uid at the other end of fd, which must be a connection that the client
+ * listener accepted. Anything else is refused, because its SO_PEERCRED does not
+ * name a client of ours: a listening socket and a socketpair name whoever made
+ * them (our root starter), a connecting one names the listener's maker, one
+ * that a tenant accepted names whom it lured. Good also after the client has
+ * gone. 0, or -1: ENOTSOCK, EPROTOTYPE, EADDRNOTAVAIL (somebody else made or
+ * accepted it). */
 int peer_client(int fd, const struct sysconf *c, uint32_t *uid);
 
 #endif

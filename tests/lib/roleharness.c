@@ -394,6 +394,7 @@ rh_client(const struct sysconf *c, uid_t uid)
 		_exit(0);
 	}
 	fd = RH(accept4(s, NULL, NULL, SOCK_CLOEXEC));
+	RH(fchown(fd, c->uid.client, (gid_t)-1)); /* as if that had */
 	RH(waitpid(pid, NULL, 0));
 	(void)close(s);
 	return fd;

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /*
  * Whose socket is it? A compromised ctld hands on what a tenant made: sockets
- * that bear the control socket's name and whose SO_PEERCRED is not a
- * client's. Needs no root: here, all are one uid.
+ * that bear the control socket's name and whose SO_PEERCRED is not a client
+ * of ours. But for one case it needs no root: here, all are one uid.
  */
 #include <atf-c.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <sched.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -25,6 +26,7 @@ prepare(void)
 
 	ATF_REQUIRE(getcwd(cwd, sizeof(cwd)) != NULL);
 	(void)snprintf(conf.run_dir, sizeof(conf.run_dir), "%s", cwd);
+	conf.uid.client = geteuid();
 }
 
 static struct sockaddr_un
@@ -86,16 +88,11 @@ ATF_TC_BODY(accepted, tc)
 	(void)close(c);
 	ATF_CHECK_EQ_MSG(0, peer_client(s, &conf, &uid), "%s",
 	    strerror(errno));
-	/* the listener itself */
-	ATF_CHECK_EQ(-1, peer_client(l, &conf, &uid));
-	ATF_CHECK_EQ(EISCONN, errno);
 }
 
-/* In a mount namespace of its own a tenant binds the name to a socket that it
- * then connects to a listener of root's. Here the listener's file is moved
- * aside instead. */
-ATF_TC_WITHOUT_HEAD(connecting);
-ATF_TC_BODY(connecting, tc)
+/* A tenant's listener of the same name, that somebody was lured to. */
+ATF_TC_WITHOUT_HEAD(lured);
+ATF_TC_BODY(lured, tc)
 {
 	struct sockaddr_un me, want;
 	socklen_t n = sizeof(me);
@@ -105,22 +102,65 @@ ATF_TC_BODY(connecting, tc)
 	(void)tc;
 	prepare();
 	l = listener(CONTROL_SOCKET);
-	ATF_REQUIRE_EQ(0, rename(CONTROL_SOCKET, "aside"));
-	c = named(CONTROL_SOCKET);
-	dial(c, "aside");
+	c = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	dial(c, CONTROL_SOCKET);
 	s = accept(l, NULL, NULL);
 	ATF_REQUIRE(s >= 0);
-	/* the negative control: it has the right name, and a listener's ids */
+	/* the negative control: the right name, and the ids of who came */
 	want = at(CONTROL_SOCKET);
-	ATF_REQUIRE_EQ(0, getsockname(c, (struct sockaddr *)&me, &n));
+	ATF_REQUIRE_EQ(0, getsockname(s, (struct sockaddr *)&me, &n));
 	ATF_REQUIRE_STREQ(want.sun_path, me.sun_path);
-	ATF_REQUIRE_EQ(0, wire_peer(c, &uid, &gid));
+	ATF_REQUIRE_EQ(0, wire_peer(s, &uid, &gid));
 	ATF_REQUIRE_EQ(geteuid(), uid);
-	ATF_CHECK_EQ(-1, peer_client(c, &conf, &uid));
-	ATF_CHECK_EQ(EADDRINUSE, errno);
-	/* and the other end, whose peer took a name */
+	ATF_REQUIRE_EQ(0, peer_client(s, &conf, &uid));
+	/* but it was not the client listener who accepted */
+	conf.uid.client++;
 	ATF_CHECK_EQ(-1, peer_client(s, &conf, &uid));
-	ATF_CHECK_EQ(EADDRINUSE, errno);
+	ATF_CHECK_EQ(EADDRNOTAVAIL, errno);
+	/* nor can a tenant say so */
+	if (geteuid() != 0)
+		ATF_CHECK_EQ(-1, fchown(s, conf.uid.client, (gid_t)-1));
+}
+
+/* A tenant in a user namespace of its own cannot give its socket away. */
+ATF_TC(given_away);
+ATF_TC_HEAD(given_away, tc)
+{
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(given_away, tc)
+{
+	uint32_t uid;
+	pid_t pid;
+	int l, c;
+
+	(void)tc;
+	prepare();
+	conf.uid.client = 61005;
+	l = listener(CONTROL_SOCKET);
+	c = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	dial(c, CONTROL_SOCKET);
+	pid = atf_utils_fork();
+	if (pid == 0) {
+		if (setresgid(61050, 61050, 61050) < 0 ||
+		    setresuid(61050, 61050, 61050) < 0 ||
+		    (c = accept(l, NULL, NULL)) < 0)
+			_exit(1);
+		/* where that is allowed at all */
+		(void)unshare(CLONE_NEWUSER);
+		if (fchown(c, 61005, (gid_t)-1) == 0 ||
+		    peer_client(c, &conf, &uid) == 0)
+			_exit(2);
+		_exit(0);
+	}
+	atf_utils_wait(pid, 0, "", "");
+	/* the control: root can */
+	dial(c = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0),
+	    CONTROL_SOCKET);
+	c = accept(l, NULL, NULL);
+	ATF_CHECK_EQ(-1, peer_client(c, &conf, &uid));
+	ATF_REQUIRE_EQ(0, fchown(c, 61005, (gid_t)-1));
+	ATF_CHECK_EQ(0, peer_client(c, &conf, &uid));
 }
 
 ATF_TC_WITHOUT_HEAD(others);
@@ -135,9 +175,11 @@ ATF_TC_BODY(others, tc)
 	c = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	dial(c, "other");
 	s = accept(l, NULL, NULL);
+	conf.uid.client++; /* they are ours, and not the listener's */
 	ATF_CHECK_EQ(-1, peer_client(s, &conf, &uid));
 	ATF_CHECK_EQ(EADDRNOTAVAIL, errno);
 	ATF_CHECK_EQ(-1, peer_client(c, &conf, &uid));
+	ATF_CHECK_EQ(-1, peer_client(l, &conf, &uid));
 	ATF_REQUIRE_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, sv));
 	ATF_CHECK_EQ(-1, peer_client(sv[0], &conf, &uid));
 	ATF_CHECK_EQ(EADDRNOTAVAIL, errno);
@@ -152,7 +194,8 @@ ATF_TC_BODY(others, tc)
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, accepted);
-	ATF_TP_ADD_TC(tp, connecting);
+	ATF_TP_ADD_TC(tp, lured);
+	ATF_TP_ADD_TC(tp, given_away);
 	ATF_TP_ADD_TC(tp, others);
 	return atf_no_error();
 }

@@ -18,6 +18,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
@@ -571,6 +572,11 @@ ATF_TC_BODY(never, tc)
 				    "%s: call %d", seccomp_list_name(l),
 				    vm_only[i]);
 	}
+	/* or peer_client() would believe a connection's process */
+	DENIED(SEC_CLIENT_CHILD, SYS_accept4, 3, 0, 0, 0);
+	DENIED(SEC_CLIENT_CHILD, SYS_accept, 3, 0, 0, 0);
+	DENIED(SEC_CLIENT_CHILD, SYS_socket, AF_UNIX, SOCK_STREAM, 0, 0);
+	DENIED(SEC_CLIENT_CHILD, SYS_socketpair, AF_UNIX, SOCK_STREAM, 0, 0);
 }
 
 ATF_TP_ADD_TCS(tp)
