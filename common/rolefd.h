@@ -51,6 +51,7 @@ enum {	/* jail; chrooted likewise, but in the host's mount namespace */
 				   directory, or -1 */
 	JAIL_FD_MOUNTS,		/* the starter's /proc/self/mountinfo: the
 				   host's mounts, for a chrooted reader too */
+	JAIL_FD_DISKS,		/* O_PATH of the host's /sys/dev/block */
 	JAIL_FD_CG2,		/* delegated directory: v2, or closed */
 	JAIL_FD_CG1,		/* v1: one each in the order of cgroup.h's
 				   enum cg1, closed where absent */

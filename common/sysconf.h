@@ -84,6 +84,8 @@ struct sysconf {
 #include "policy/ceilings.def"
 #undef CEILING
 	uint32_t memory_reserve_mib; /* of the host's, that no VM gets */
+	uint32_t disk_mib, disk_ops; /* of a VM, a second, disk and direction;
+				   0: no limit */
 	uint32_t pool_addr, pool_prefix; /* /31s for VMs are cut from it */
 	uint32_t dns;		/* the guests' resolver; 0: none */
 	uint32_t flows;		/* most conntrack flows of a VM */

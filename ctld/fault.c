@@ -185,6 +185,11 @@ fault_image(struct rep_cl *f, int code, const char *field)
 	if (code == EBUSY)
 		fault_set(f, CLE_INVALID, field, "%s: the file is written by "
 		    "another VM or program; stop it or use a copy", field);
+	else if (code == ENOTBLK)
+		fault_set(f, CLE_INVALID, field, "%s: the file is on a file "
+		    "system (tmpfs, overlay, btrfs, zfs) that no disk can "
+		    "answer for, and the operator limits disk traffic; move "
+		    "it to another", field);
 	else if (code == EFBIG)
 		fault_set(f, CLE_INVALID, field,
 		    "%s: the file is too small or too large", field);

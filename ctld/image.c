@@ -21,6 +21,7 @@
 #define SECTOR 512
 #define HEAD 1024
 #define FILES_DRIVE_MAX (8u << 20)
+#define DIRECT_ALIGN 4096
 
 struct magic { size_t off; const char *bytes; size_t n; const char *name; };
 
@@ -137,6 +138,28 @@ image_check(const struct image *im, const char *path, uint32_t uid,
 	return content(im, &st, vis, e);
 }
 
+/*
+ * Limits of a VM's disk traffic hold for direct writes only, but not every
+ * file system has them: a read tells. What is only read may as well come from
+ * the page cache, which all VMs of one image share.
+ */
+static uint32_t
+direct(const struct image *im)
+{
+	_Alignas(DIRECT_ALIGN) unsigned char buf[DIRECT_ALIGN];
+	int fl;
+	ssize_t n = -1;
+
+	if (im->req.kind != IMG_DRIVE || im->nfds < 2)
+		return 0;
+	fl = fcntl(im->fds[1], F_GETFL);
+	if (fl < 0 || fcntl(im->fds[1], F_SETFL, fl | O_DIRECT) < 0)
+		return 0;
+	n = pread(im->fds[1], buf, sizeof(buf), 0);
+	(void)fcntl(im->fds[1], F_SETFL, fl);
+	return n > 0;
+}
+
 void
 images_close(struct images *im)
 {
@@ -241,11 +264,13 @@ images_take(const struct clreq_start *s, struct wire_msg *m, int self_fd,
 		images_close(out);
 		return -1;
 	}
-	for (i = 0; i < looked; i++)
+	for (i = 0; i < looked; i++) {
 		if (image_check(&out->img[i], image_path(s, &out->img[i]),
 			uid, owner, e) < 0) {
 			images_close(out);
 			return -1;
 		}
+		out->img[i].direct = direct(&out->img[i]);
+	}
 	return 0;
 }

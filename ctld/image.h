@@ -13,6 +13,7 @@ struct image {
 	struct req_image req;
 	char field[16];		/* "kernel_path" ... "volumes" */
 	unsigned nfds;		/* 2: writable */
+	uint32_t direct;	/* writes can pass the page cache by */
 	int fds[2];		/* read-only; read-write or -1 */
 };
 #define IMAGES_MAX (3u + CL_VOLUMES_MAX + 2u)

@@ -454,20 +454,25 @@ vm_make(struct ctld *c, const struct clreq_start *s, uint32_t owner)
 	return vm;
 }
 
-/* Which backend, and with what. 0, or -1 with *why. */
+/* Which backend, and with what; im may be NULL. 0, or -1 with *why. */
 static int
 start_plan(const struct ctld *c, const struct clreq_start *s,
-    const struct backend **b, struct backend_plan *plan, struct rep_cl *why)
+    const struct images *im, const struct backend **b, struct backend_plan *plan, struct rep_cl *why)
 {
+	uint32_t direct = 0;
 	struct err e;
+	unsigned i;
 
 	memset(&e, 0, sizeof(e));
+	for (i = 0; im != NULL && i < im->n; i++)
+		if (im->img[i].direct)
+			direct |= 1u << im->img[i].req.index;
 	if ((*b = backend_get(&c->conf, s->backend, &e)) == NULL) {
 		fault_set(why, CLE_UNSUPPORTED, backend_name(s->backend),
 		    "%s", e.msg);
 		return -1;
 	}
-	if ((*b)->plan(&c->conf, s, plan, &e) < 0) {
+	if ((*b)->plan(&c->conf, s, direct, plan, &e) < 0) {
 		fault_err(why, &e);
 		return -1;
 	}
@@ -515,7 +520,7 @@ vm_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
 	struct vm *vm = NULL;
 	struct rep_cl why;
 
-	if (start_plan(t->ctld, s, &b, &plan, &why) < 0) {
+	if (start_plan(t->ctld, s, im, &b, &plan, &why) < 0) {
 		ticket_fault(t, &why);
 	} else if ((vm = vm_make(t->ctld, s, owner)) == NULL ||
 	    start_attach(vm, t, im, b, &plan) < 0) {
@@ -547,7 +552,7 @@ vm_start_again(struct ticket *t, struct vm *vm, struct images *im)
 	const struct backend *b;
 	struct rep_cl why;
 
-	if (start_plan(t->ctld, &vm->spec, &b, &plan, &why) < 0) {
+	if (start_plan(t->ctld, &vm->spec, im, &b, &plan, &why) < 0) {
 		ticket_fault(t, &why);
 	} else if (start_attach(vm, t, im, b, &plan) < 0) {
 		fault_host(&why, STEP_NONE, ENOMEM, "table");
@@ -567,7 +572,7 @@ vm_define(struct ticket *t, const struct clreq_start *s, uint32_t owner)
 	struct rep_cl why;
 	struct vm *vm;
 
-	if (start_plan(t->ctld, s, &b, &plan, &why) < 0) {
+	if (start_plan(t->ctld, s, NULL, &b, &plan, &why) < 0) {
 		ticket_fault(t, &why);
 		return;
 	}

@@ -217,6 +217,10 @@ start_jail(const struct starter *s, const struct wires *w, struct err *e)
 	    O_RDONLY | O_CLOEXEC);
 	if (AT(JAIL_FD_MOUNTS) < 0)
 		return err_set(e, errno, "/proc/self/mountinfo");
+	AT(JAIL_FD_DISKS) = open("/sys/dev/block",
+	    O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (AT(JAIL_FD_DISKS) < 0)
+		return err_set(e, errno, "/sys/dev/block");
 	AT(JAIL_FD_VMSUP) = program_open(s->libexec, "vmsup", e);
 	if (AT(JAIL_FD_VMSUP) < 0)
 		return -1;

@@ -32,9 +32,10 @@ struct backend {
 				   plan() adds what grows with the guest */
 	/* 1 if it can be used on this host, else 0 and *e tells the remedy */
 	int (*is_available)(const struct sysconf *c, struct err *e);
-	/* From the validated request to everything privd needs. 0 or -1. */
+	/* From the validated request to everything privd needs. Bit i of
+	 * direct: drive i shall pass the host's page cache by. 0 or -1. */
 	int (*plan)(const struct sysconf *c, const struct clreq_start *req,
-	    struct backend_plan *out, struct err *e);
+	    uint32_t direct, struct backend_plan *out, struct err *e);
 };
 
 /* By kind; BACKEND_AUTO picks the first available. NULL and *e otherwise. */

@@ -152,7 +152,7 @@ drive_readonly(const struct clreq_start *req, unsigned i)
  * outer filter; jail already admits only one writer.
  */
 static void
-args_drive(struct args *a, unsigned i, int readonly)
+args_drive(struct args *a, unsigned i, int readonly, int direct)
 {
 	arg(a, "-add-fd");
 	arg(a, "fd=%u,set=%u", VMM_FD_DRIVE + 2 * i, i + 1);
@@ -162,7 +162,8 @@ args_drive(struct args *a, unsigned i, int readonly)
 	}
 	arg(a, "-drive");
 	arg(a, "id=d%u,file=/dev/fdset/%u,format=raw,if=none,"
-	       "file.locking=off%s", i, i + 1, readonly ? ",readonly=on" : "");
+	       "file.locking=off%s%s", i, i + 1,
+	    readonly ? ",readonly=on" : "", direct ? ",cache.direct=on" : "");
 	arg(a, "-device");
 	arg(a, "virtio-blk-device,drive=d%u,bus=virtio-mmio-bus.%u", i,
 	    QEMU_BUS_DRIVE - i);
@@ -303,7 +304,7 @@ plan_numbers(const struct sysconf *c, const struct clreq_start *req,
 
 static int
 qemu_plan(const struct sysconf *c, const struct clreq_start *req,
-    struct backend_plan *out, struct err *e)
+    uint32_t direct, struct backend_plan *out, struct err *e)
 {
 	struct args a;
 	unsigned i;
@@ -317,7 +318,7 @@ qemu_plan(const struct sysconf *c, const struct clreq_start *req,
 	args_machine(&a, c, req);
 	args_devices(&a);
 	for (i = 0; i < ndrives(req); i++)
-		args_drive(&a, i, drive_readonly(req, i));
+		args_drive(&a, i, drive_readonly(req, i), direct >> i & 1);
 	arg(&a, "-device");
 	arg(&a, "virtio-rng-device,bus=virtio-mmio-bus.%u", QEMU_BUS_RNG);
 	if (req->net != NET_NONE)

@@ -143,6 +143,7 @@ cg_init(struct cgroups *g, int v2, int v1_base, struct err *e)
 	g->v2_cpu = (uint8_t)has_word(have, "cpu");
 	g->v2_memory = (uint8_t)has_word(have, "memory");
 	g->v2_pids = (uint8_t)has_word(have, "pids");
+	g->v2_io = (uint8_t)has_word(have, "io");
 	if ((g->v1[CG1_CPU] < 0 && !g->v2_cpu) ||
 	    (g->v1[CG1_MEMORY] < 0 && !g->v2_memory) ||
 	    (g->v1[CG1_PIDS] < 0 && !g->v2_pids))

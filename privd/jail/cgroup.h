@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "common/err.h"
+#include "common/sysconf.h"
 #include "policy/privops.h"
 
 /* The order of descriptors from JAIL_FD_CG1 on. */
@@ -35,7 +36,7 @@ struct cg_name {
 struct cgroups {
 	int v2;
 	int v1[CG1_N];		/* -1: the host has no such controller */
-	uint8_t v2_cpu, v2_memory, v2_pids; /* usable in the v2 tree */
+	uint8_t v2_cpu, v2_memory, v2_pids, v2_io; /* usable in the v2 tree */
 };
 
 void cg_format(char buf[CG_NAME_MAX], const struct cg_name *n);
@@ -54,6 +55,11 @@ int cg_limit(const struct cgroups *g, const struct cg_name *n,
  * (then the tree alone decides). flags: SPAWN_KVM, SPAWN_TUN. */
 int cg_devices(const struct cgroups *g, const struct cg_name *n,
     uint32_t flags, struct err *e);
+/* What the VMM may read and write a second on the disk that holds dev, as the
+ * operator limits it; disks: JAIL_FD_DISKS. -1 with *e: nothing can hold it
+ * to that; ENOTBLK: dev is on no disk. */
+int cg_disk(const struct cgroups *g, const struct cg_name *n,
+    const struct sysconf *c, int disks, dev_t dev, struct err *e);
 /* Room in vmsup's leaf for bytes of images that S copies into the tree. */
 int cg_copy_room(const struct cgroups *g, const struct cg_name *n,
     uint64_t bytes, struct err *e);

@@ -40,7 +40,8 @@ cg2_make(const struct cgroups *g, const char *name, struct err *e)
 	if (make(g, name, NULL, e) < 0 || make(g, name, CG_SUP, e) < 0 ||
 	    make(g, name, CG_VMM, e) < 0)
 		return -1;
-	(void)snprintf(on, sizeof(on), "%s%s%s",
+	(void)snprintf(on, sizeof(on), "%s%s%s%s",
+	    g->v2_io && g->v1[CG1_BLKIO] < 0 ? "+io " : "",
 	    g->v2_cpu && g->v1[CG1_CPU] < 0 ? "+cpu " : "",
 	    g->v2_memory && g->v1[CG1_MEMORY] < 0 ? "+memory " : "",
 	    g->v2_pids && g->v1[CG1_PIDS] < 0 ? "+pids" : "");

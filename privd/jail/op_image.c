@@ -10,6 +10,7 @@
 #include <sys/file.h>
 
 #include "common/fdutil.h"
+#include "common/rolefd.h"
 #include "policy/steps.h"
 #include "privd/jail/dispatch.h"
 #include "privd/jail/image.h"
@@ -53,15 +54,32 @@ take_boot(struct slot *s, struct op *o, const struct req_image *req)
 	return OP_DONE;
 }
 
+/* A sealed memfd, the only thing here without a link, is on no disk. */
 static int
-take_drive(struct slot *s, struct op *o, const struct req_image *req)
+limit_disk(const struct jail *j, const struct slot *s, const struct stat *st,
+    struct err *e)
+{
+	struct cg_name n = slot_cg(s);
+
+	if (st->st_nlink == 0 ||
+	    (j->conf.disk_mib == 0 && j->conf.disk_ops == 0))
+		return 0;
+	if (!s->has_cgroup)
+		return err_step(e, STEP_STATE, EBUSY, "LIMITS comes first");
+	return cg_disk(&j->cg, &n, &j->conf, JAIL_FD_DISKS, st->st_dev, e);
+}
+
+static int
+take_drive(const struct jail *j, struct slot *s, struct op *o,
+    const struct req_image *req)
 {
 	struct drive *d = &s->drive[req->index];
 	struct stat ro, rw;
 
 	if (d->ro >= 0)
 		return err_step(&o->e, STEP_IMAGE, EEXIST, "given already");
-	if (image_look(o->m->fds[0], 0, s->owner, &ro, &o->e) < 0)
+	if (image_look(o->m->fds[0], 0, s->owner, &ro, &o->e) < 0 ||
+	    limit_disk(j, s, &ro, &o->e) < 0)
 		return -1;
 	if (o->m->nfds == 2) {
 		if (image_look(o->m->fds[1], 1, s->owner, &rw, &o->e) < 0)
@@ -90,6 +108,6 @@ op_image(struct jail *j, struct op *o, const struct req_image *req,
 		return -1;
 	if (s->spawning || s->pidfd >= 0 || s->adopted)
 		return err_step(&o->e, STEP_STATE, EBUSY, "started already");
-	return req->kind == IMG_DRIVE ? take_drive(s, o, req) :
+	return req->kind == IMG_DRIVE ? take_drive(j, s, o, req) :
 					take_boot(s, o, req);
 }

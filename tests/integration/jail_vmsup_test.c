@@ -45,7 +45,7 @@ plan_vm(const char *words)
 	req.net = NET_NONE;
 	req.flags = CL_HAS_ROOTFS;
 	(void)strlcpy(req.boot_args, words, sizeof(req.boot_args));
-	ATF_REQUIRE_EQ_MSG(0, backend_qemu.plan(&j.conf, &req, &plan, &e),
+	ATF_REQUIRE_EQ_MSG(0, backend_qemu.plan(&j.conf, &req, 0, &plan, &e),
 	    "%s", e.msg);
 	jh_vm_init(&v, "x", 2);
 	fd_close(&v.argv);

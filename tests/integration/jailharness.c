@@ -114,6 +114,7 @@ jh_run(struct jh *j)
 	k[JAIL_FD_VMMDIR - 3] = -1;
 	k[JAIL_FD_MOUNTS - 3] = RH(open("/proc/self/mountinfo",
 	    O_RDONLY | O_CLOEXEC));
+	k[JAIL_FD_DISKS - 3] = RH(open("/sys/dev/block", O_PATH | O_CLOEXEC));
 	k[JAIL_FD_CG2 - 3] = fcntl(j->cg.v2, F_DUPFD_CLOEXEC, 3);
 	for (i = 0; i < 7; i++)
 		k[JAIL_FD_CG1 - 3 + i] = j->cg.v1[i] < 0 ? -1 :

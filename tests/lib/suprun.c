@@ -199,7 +199,7 @@ suprun_qemu(struct suprun *r, const atf_tc_t *tc, struct clreq_start *req,
 	req->cpus = 1;
 	req->memory_mib = 16;
 	req->net = NET_NONE;
-	ATF_REQUIRE_EQ_MSG(0, backend_qemu.plan(&conf, req, &plan, &e), "%s",
+	ATF_REQUIRE_EQ_MSG(0, backend_qemu.plan(&conf, req, 0, &plan, &e), "%s",
 	    e.msg);
 	size = fd_sealed_size(plan.argv_fd, sizeof(raw));
 	ATF_REQUIRE(size > 0);

@@ -34,7 +34,7 @@ CLASSES = {
     "JAIL_FD_FILTER_FC": MEMFD, "JAIL_FD_VMMDIR": r"/",
     "JAIL_FD_LOCK": LOCK,
     "CTLD_FD_STATE": r"/.*/ctld$", "CTLD_FD_RUN": r"/.*/ctld$",
-    "JAIL_FD_MOUNTS": MOUNTS,
+    "JAIL_FD_MOUNTS": MOUNTS, "JAIL_FD_DISKS": r"/sys/dev/block$",
     "CTLD_FD_LOCK": LOCK, "CTLD_FD_CHANNEL": r"/.*/channel$",
     "CLIENT_FD_FILTER_CHILD": MEMFD,
 }

@@ -17,6 +17,7 @@
 static struct sysconf conf;
 static struct clreq_start req;
 static struct backend_plan plan;
+static uint32_t direct;
 static struct err err;
 static char raw[SPAWN_ARGV_MAX];
 static const char *argvec[256];
@@ -37,6 +38,7 @@ reset(void)
 	(void)strlcpy(conf.qemu_path, "/bin/sh", sizeof(conf.qemu_path));
 	conf.tsc_khz = 2596120;
 	memset(&req, 0, sizeof(req));
+	direct = 0;
 	req.cpus = 2;
 	req.memory_mib = 256;
 	req.net = NET_NAT;
@@ -52,7 +54,7 @@ make(void)
 
 	argn = 0;
 	memset(&err, 0, sizeof(err));
-	if (backend_qemu.plan(&conf, &req, &plan, &err) < 0)
+	if (backend_qemu.plan(&conf, &req, direct, &plan, &err) < 0)
 		return -1;
 	n = fd_sealed_size(plan.argv_fd, sizeof(raw));
 	ATF_REQUIRE(n > 0);
@@ -156,6 +158,7 @@ ATF_TC_BODY(drives, tc)
 	reset();
 	req.nvolumes = CL_VOLUMES_MAX;
 	req.volumes[1].readonly = 1;
+	direct = 1u << 3 | 1u << 8;
 	ATF_REQUIRE_EQ(0, make());
 	for (i = 0; i < 1 + CL_VOLUMES_MAX; i++) {
 		ATF_REQUIRE(opt("-drive", i) != NULL);
@@ -166,6 +169,8 @@ ATF_TC_BODY(drives, tc)
 		ATF_CHECK(strstr(opt("-drive", i), want) != NULL);
 		ATF_CHECK_EQ(i == 2, strstr(opt("-drive", i),
 		    "readonly=on") != NULL);
+		ATF_CHECK_EQ(i == 3 || i == 8, strstr(opt("-drive", i),
+		    "cache.direct=on") != NULL);
 	}
 	/* and the one that tells the volumes' places */
 	ATF_CHECK_EQ(NULL, opt("-drive", i + 1));
