@@ -121,10 +121,10 @@ down(struct starter *s)
 	if (n < 0)
 		return told(n, &e);
 	if (n > 0) {
-		log_err("nothing undone: instance %s still has VMs (%d); "
+		log_info("nothing undone: instance %s still has VMs (%d); "
 		    "start the daemon and say postern stop --everybody",
 		    s->conf.instance, n);
-		return 1;
+		return DOWN_VMS_LEFT;
 	}
 	bad |= told(tables_down(s, &e), &e);
 	bad |= told(legacy_down(&s->conf, &e), &e);

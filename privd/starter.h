@@ -98,6 +98,7 @@ void role_exec(enum role_id id, uint32_t uid, uint32_t gid, int exe,
     __attribute__((noreturn));
 
 /* down.c: undo what was made on the host; the exit status. */
+#define DOWN_VMS_LEFT 3 /* nothing undone, and nothing wrong */
 int down(struct starter *s);
 
 #endif

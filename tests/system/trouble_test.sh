@@ -266,7 +266,7 @@ no_daemon_body()
 	refused 7 'daemon is not running' start_guest other
 	good page 8080
 	# undone only when no VM needs it
-	refused 1 'nothing undone: .*VMs .1.' daemon_undo
+	refused 3 'nothing undone: .*VMs .1.' daemon_undo
 	good page 8080
 	daemon_up
 	good me stop web
