@@ -27,11 +27,19 @@ clean_mounts()
 	mkdir -p /dev/pts
 	mount -t devpts -o mode=620,ptmxmode=666 pts /dev/pts
 	mount -t cgroup2 -o nsdelegate cgroup2 /sys/fs/cgroup
-	# images are made here: only a real file system can be idmapped
-	mkdir /run/disk /run/results
-	mount -t ext4 -o nosuid,nodev /dev/vda /run/disk
-	chmod 1777 /run/disk
-	export TMPDIR=/run/disk
+	: >/run/postern-clean
+	mkdir /run/results
+}
+
+# What stays over a reboot: images, which only a real file system can map to
+# other ids, and the state.
+clean_disk()
+{
+	mkdir -p /var/disk /var/lib/postern
+	mount -t ext4 -o nosuid,nodev /dev/vda /var/disk
+	chmod 1777 /var/disk
+	mkdir -p /var/disk/state
+	mount --bind /var/disk/state /var/lib/postern
 }
 
 # what Debian sets at boot
@@ -48,9 +56,17 @@ clean_sysctls()
 clean_install()
 {
 	cp -a "$out/root/usr/local/." /usr/local/
+	systemd-sysusers /usr/local/lib/sysusers.d/postern.conf
+	clean_environment
+}
+
+clean_environment()
+{
+	export TMPDIR=/var/disk
 	export POSTERN_LIBEXEC=/usr/local/libexec/postern
 	export POSTERN_BIN=/usr/local/bin/postern
 	export POSTERN_GUEST="$out/main/tests/guest/guest.elf"
+	export POSTERN_SLOW=10
 }
 
 # clean_group GROUP PROGRAM...
@@ -63,12 +79,13 @@ clean_group()
 	    -v test_suites.postern.top_builddir="$out/main" \
 	    --logfile=/run/kyua.log \
 	    test -k "$out/main/tests/$group/Kyuafile" \
-	    -r "/run/results/$group.db" "$@" 2>&1 | grep -v '^$'
+	    -r "/run/results/$group-$1.db" "$@" 2>&1 | grep -v '^$'
 }
 
 # The host outside takes them from the port.
 clean_send()
 {
+	: >/run/results/end
 	for port in /sys/class/virtio-ports/*; do
 		[ "$(cat "$port/name")" = results ] || continue
 		tar -C /run/results -cf "/dev/${port##*/}" .
@@ -81,6 +98,50 @@ clean_end()
 	echo "clean host: up $(cut -d' ' -f1 /proc/uptime) s"
 	sync
 	echo o >/proc/sysrq-trigger
+	while :; do
+		read -r _ </dev/zero
+	done
+}
+
+# What runsv(8) does with a service directory, until /run/service.down is there
+clean_service()
+{
+	# shellcheck disable=SC2016 # its own argument
+	setsid sh -c 'while [ ! -e /run/service.down ]; do
+			"$0/run"
+			"$0/finish"
+			sleep 1
+		done
+		rm /run/service.down' /usr/local/libexec/postern/service \
+	    >>/run/postern.log 2>&1 </dev/null &
+	# started by hand, it has no one to wait for
+	until postern list >/dev/null 2>&1; do
+		sleep 0.5
+	done
+}
+
+# Everything at once, and in the middle of it the host is reset: two VMs run,
+# one is over, one is half started.
+clean_reset()
+{
+	guest=/var/disk/guest.elf
+	cp "$POSTERN_GUEST" $guest
+	clean_service
+	for i in 1 2; do
+		postern start vm$i --kernel $guest --memory 32M \
+		    -p 800$i:80
+	done
+	postern start over --kernel $guest --memory 32M --boot-args poweroff
+	postern wait over
+	sync
+	postern create half --kernel $guest --memory 32M
+	pkill -STOP -f '^privd: jail'
+	postern start half &
+	until postern list -a | grep '^half .*Starting'; do
+		sleep 0.5
+	done
+	clean_send
+	echo b >/proc/sysrq-trigger
 	while :; do
 		read -r _ </dev/zero
 	done
@@ -104,9 +165,12 @@ clean_masked='console-getty.service systemd-udevd.service
     apparmor.service systemd-logind.service dbus.service dbus.socket
     systemd-tmpfiles-clean.timer'
 
-# clean_systemd SCRIPT: go on as systemd, which runs SCRIPT once it is up.
+# clean_systemd SCRIPT [UNIT...]: go on as systemd, which starts the UNITs and
+# runs SCRIPT once it is up.
 clean_systemd()
 {
+	script=$1
+	shift
 	etc=/etc/systemd/system
 	rm -rf $etc
 	mkdir -p $etc
@@ -115,8 +179,8 @@ clean_systemd()
 	done
 	: >/etc/fstab
 	: >/etc/machine-id
-	printf '[Unit]\nRequires=basic.target\nWants=clean.service\n' \
-	    >$etc/clean.target
+	printf '[Unit]\nRequires=basic.target\nWants=clean.service %s\n' \
+	    "$*" >$etc/clean.target
 	ln -s clean.target $etc/default.target
 	cat >$etc/clean.service <<-EOT
 	[Unit]
@@ -127,7 +191,7 @@ clean_systemd()
 	StandardOutput=tty
 	StandardError=inherit
 	TTYPath=/dev/ttyS0
-	ExecStart=/bin/sh $1
+	ExecStart=/bin/sh $script
 	EOT
 	# started first, so stopped last: it sends what is left after all
 	cat >$etc/clean-witness.service <<-EOT
@@ -139,9 +203,12 @@ clean_systemd()
 	ExecStart=/bin/true
 	ExecStop=/bin/sh $src/tests/clean/witness.sh
 	EOT
-	mkdir $etc/postern.service.d
+	mkdir $etc/postern.service.d $etc/postern-guests.service.d
 	printf '[Service]\nStandardError=append:/run/postern.log\n' \
 	    >$etc/postern.service.d/log.conf
+	# 90 seconds are not much for twenty guests of an emulated host
+	printf '[Service]\nTimeoutStopSec=900\n' \
+	    >$etc/postern-guests.service.d/slow.conf
 	exec /lib/systemd/systemd --log-target=console --log-level=warning
 }
 
@@ -149,25 +216,26 @@ clean_systemd()
 clean_systemd_up()
 {
 	: >/run/postern-clean
-	mkdir -p /run/disk /run/results
-	mount -t ext4 -o nosuid,nodev /dev/vda /run/disk
-	chmod 1777 /run/disk
-	export TMPDIR=/run/disk
-	systemd-sysusers /usr/local/lib/sysusers.d/postern.conf
+	mkdir -p /run/results
 	systemd-tmpfiles --create /usr/local/lib/tmpfiles.d/postern.conf
-	export POSTERN_GUEST="$out/main/tests/guest/guest.elf"
+	clean_environment
 	echo "clean host: systemd is up at $(cut -d' ' -f1 /proc/uptime) s"
 }
 
-# With guests running, one of them deaf, the host is told to power off.
+# With guests running, one of them deaf, the host is told to reboot.
 clean_shutdown()
 {
 	systemctl start clean-witness.service postern-guests.service
+	cp "$POSTERN_GUEST" /var/disk/guest.elf
+	port=8000
 	for name in one two deaf; do
-		postern start last-$name --kernel /var/lib/guest.elf \
-		    --memory 32M --boot-args $name
+		port=$((port + 1))
+		grace=300
+		[ $name != deaf ] || grace=1
+		postern start last-$name --kernel /var/disk/guest.elf \
+		    --memory 32M --boot-args "$name say,$name-now" \
+		    --grace $grace -p "$port:80" \
+		    --ready console:$name-now --timeout 300
 	done
-	sleep 5 # the deaf one is deaf by then
-	cut -d' ' -f1 /proc/uptime >/run/results/shutdown.began
-	systemctl --no-block poweroff
+	systemctl --no-block reboot
 }

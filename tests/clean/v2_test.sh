@@ -17,11 +17,6 @@ value()
 	awk -v key="$2" '$1 == key { print $2 }' "$1"
 }
 
-failed_oom()
-{
-	me status "$1" | grep -q 'Failed.*oom'
-}
-
 atf_test_case life cleanup
 life_head()
 {
@@ -63,31 +58,47 @@ life_cleanup()
 	instance_down
 }
 
-atf_test_case cpu cleanup
-cpu_head()
+atf_test_case limits cleanup
+limits_head()
 {
-	instance_case cpu "cpu.max holds a guest that burns" 300
+	instance_case limits "cpu, memory and pids hold what is in a VM's leaf" \
+	    300
 }
-cpu_body()
+limits_body()
 {
-	instance_up
+	instance_up 'disk_mib_per_second = 1'
+	made > made.before
 	good start_guest spin --boot-args spin
+	cpu
+	good me rm -f spin
+	good start_guest web -p 8080:80
+	pids
+	memory
+	disk
+	page 8080 || atf_fail "web is gone"
+	good me rm -f web fits eater writer
+	nothing_made made.before
+}
+limits_cleanup()
+{
+	instance_down
+}
+
+# A guest that burns has at least twice a tenth of a CPU as it is; a tenth,
+# once its leaf says so.
+cpu()
+{
 	dir=$(leaf spin)
 	grep -qx '[1-9][0-9]*00 100000' "$dir/cpu.max" ||
 	    atf_fail "cpu.max: $(cat "$dir/cpu.max")"
-	# as it is, it has at least half a CPU to itself; a tenth, once told
 	free=$(burnt "$dir")
 	echo '10000 100000' > "$dir/cpu.max"
 	held=$(burnt "$dir")
 	echo "permille of a CPU: $free free, $held held to 100"
 	[ "$held" -le 200 ] && [ "$free" -ge $((held * 2)) ] ||
-	    atf_fail "the limit does not hold"
+	    atf_fail "the limit does not hold: $free, $held"
 	[ "$(value "$dir/cpu.stat" nr_throttled)" -gt 0 ] ||
 	    atf_fail "never throttled"
-}
-cpu_cleanup()
-{
-	instance_down
 }
 
 # burnt LEAF: permille of a CPU in two seconds
@@ -99,78 +110,14 @@ burnt()
 	echo $((_u * 1000000 / ($(date +%s%N) - _t)))
 }
 
-atf_test_case memory cleanup
-memory_head()
+# Who is in web's leaf may fork until it is full, and no further.
+pids()
 {
-	instance_case memory "a guest beyond memory.max: Failed, oom; no other" \
-	    300
-}
-memory_body()
-{
-	instance_up
-	made > made.before
-	good start_guest other -p 8080:80
-	# the control: with its own limit the guest may use all it was given
-	good start_guest fits --memory 96M --boot-args eat,64
-	said fits full
-	good start_guest eater --memory 96M --boot-args 'sleep,3000 eat,64'
-	dir=$(leaf eater)
-	[ "$(cat "$dir/memory.oom.group")" = 1 ] || atf_fail "oom.group"
-	[ "$(cat "$dir/memory.swap.max")" = 0 ] || atf_fail "swap.max"
-	echo $(($(cat "$dir/memory.current") + (16 << 20))) > "$dir/memory.max"
-	wait_for 400 "the end of eater" failed_oom eater
-	me logs eater | grep -q full && atf_fail "it got all of it"
-	page 8080 || atf_fail "the other VM is gone"
-	running fits || atf_fail "$(me status fits)"
-	# the limit that it was given ends another process in the leaf, too
-	dir=$(leaf fits)
-	max=$(cat "$dir/memory.max")
-	[ "$max" -gt $((96 << 20)) ] || atf_fail "memory.max: $max"
-	sh -c 'echo $$ > "$1/cgroup.procs" &&
-	    exec dd if=/dev/zero of=/dev/shm/eat bs=1M count="$2"' sh "$dir" \
-	    $((max >> 20)) > /dev/null 2>&1
-	rm -f /dev/shm/eat
-	wait_for 400 "the end of fits" failed_oom fits
-	good me rm -f other fits eater
-	nothing_made made.before
-}
-memory_cleanup()
-{
-	rm -f /dev/shm/eat
-	instance_down
-}
-
-running()
-{
-	me status "$1" | grep -qx Running
-}
-
-# said NAME WORD: it comes on the console
-said()
-{
-	wait_for 400 "$1 to say $2" said_now "$1" "$2"
-}
-
-said_now()
-{
-	me logs "$1" | grep -q "$2"
-}
-
-atf_test_case pids cleanup
-pids_head()
-{
-	instance_case pids "pids.max holds in a VM's leaf" 300
-}
-pids_body()
-{
-	instance_up
-	good start_guest web -p 8080:80
 	dir=$(leaf web)
 	max=$(cat "$dir/pids.max")
 	[ "$max" -gt 0 ] && [ "$max" -le 1024 ] || atf_fail "pids.max: $max"
-	[ "$(cat "$CG/$(vm_cg web)/sup/pids.max")" -gt 0 ] ||
-	    atf_fail "vmsup's"
-	"$PY" - "$dir" "$max" <<-'END' || atf_fail "see above"
+	[ "$(cat "${dir%/vmm}/sup/pids.max")" -gt 0 ] || atf_fail "vmsup's"
+	"$PY" - "$dir" "$max" <<-'END' || atf_fail "pids: see above"
 	import os, signal, sys
 	leaf, most = sys.argv[1], int(sys.argv[2])
 	def forks(n):
@@ -197,19 +144,92 @@ pids_body()
 	made = forks(most + 1)
 	assert made == most - used, (made, most, used)
 	END
-	page 8080 || atf_fail "the VM is gone"
 	[ "$(value "$dir/pids.events" max)" -gt 0 ] || atf_fail "no event"
 }
-pids_cleanup()
+
+# With the limit that it was given a guest may use all of its memory; with
+# less it ends, alone, and it is said why.
+memory()
 {
-	instance_down
+	good start_guest fits --memory 96M --boot-args eat,64
+	wait_for 400 "fits to eat" said fits full
+	dir=$(leaf fits)
+	[ "$(cat "$dir/memory.max")" -gt $((96 << 20)) ] &&
+	    [ "$(cat "$dir/memory.oom.group")" = 1 ] &&
+	    [ "$(cat "$dir/memory.swap.max")" = 0 ] ||
+	    atf_fail "memory: $(grep . "$dir/memory.max" "$dir"/memory.*.*)"
+	good start_guest eater --memory 96M -p 9999:9999/udp
+	dir=$(leaf eater)
+	echo $(($(cat "$dir/memory.current") + (16 << 20))) > "$dir/memory.max"
+	# again: the first may come before the guest listens
+	wait_for 100 "the end of eater" ended_of_hunger
+	said eater full && atf_fail "it got all of it"
+	me status fits | grep -qx Running || atf_fail "$(me status fits)"
+}
+
+ended_of_hunger()
+{
+	in_ns bash -c 'printf eat,64 > /dev/udp/127.0.0.1/9999'
+	sleep 1
+	me status eater | grep -q 'Failed.*oom'
+}
+
+# A writable image is open for direct I/O, and its disk gives no more than the
+# operator's MiB a second to who is in the leaf.
+disk()
+{
+	truncate -s 16M "$TMPDIR/data"
+	chown "$TENANT" "$TMPDIR/data"
+	good start_guest writer --volume "$TMPDIR/data:/data"
+	dir=$(leaf writer)
+	disk=$(cat /sys/block/vda/dev)
+	grep -q "^$disk rbps=1048576 wbps=1048576 riops=max wiops=max" \
+	    "$dir/io.max" || atf_fail "io.max: $(cat "$dir/io.max")"
+	direct "$(head -n 1 "$dir/cgroup.procs")" "$TMPDIR/data" ||
+	    atf_fail "its image is open for buffered writes"
+	held=$(written "$dir")
+	echo "$disk wbps=max" > "$dir/io.max"
+	free=$(written "$dir")
+	echo "ms for 8 MiB: $held with the limit, $free without"
+	[ "$held" -ge 5000 ] && [ "$held" -ge $((free * 2)) ] ||
+	    atf_fail "the limit does not hold: $held, $free"
+	# where the operator set a limit that nothing can hold, no VM starts
+	image memory.img 4M
+	refused 1 'volumes: .*no disk can answer for.*move it' start_guest unheld \
+	    --volume "$I/img/memory.img:/data"
+}
+
+# direct PID FILE: it has FILE open with O_DIRECT, read-write
+direct()
+{
+	for fd in /proc/"$1"/fd/*; do
+		[ "$(readlink "$fd")" != "$2" ] ||
+		    sed -n 's/^flags:[[:space:]]*//p' \
+			"/proc/$1/fdinfo/${fd##*/}"
+	done | grep -q '[4567]...[2]$'
+}
+
+# written LEAF: milliseconds that 8 MiB take there, past the page cache
+written()
+{
+	truncate -s 8M "$TMPDIR/there"
+	_t=$(date +%s%N)
+	sh -c 'echo $$ > "$1/cgroup.procs" && exec dd if=/dev/zero of="$2" \
+	    bs=1M count=8 oflag=direct conv=notrunc' sh "$1" \
+	    "$TMPDIR/there" 2> /dev/null || atf_fail "dd"
+	echo $((($(date +%s%N) - _t) / 1000000))
+}
+
+said()
+{
+	me logs "$1" | grep -q "$2"
 }
 
 atf_init_test_cases()
 {
 	# shellcheck source=tests/lib/instance.sh
 	. "$(atf_config_get top_srcdir)/tests/lib/instance.sh"
-	for c in life cpu memory pids; do
+	for c in life limits; do
 		atf_add_test_case $c
 	done
 }

@@ -20,6 +20,5 @@
 		    sed "s/\$/ asked: $asked/"
 	done | sort
 } >/run/results/shutdown 2>&1
-cut -d' ' -f1 /proc/uptime >/run/results/shutdown.ended
 cp /run/postern.log /run/results/
 clean_send

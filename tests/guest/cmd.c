@@ -135,6 +135,13 @@ do_sleep(struct args *a)
 }
 
 static void
+do_doze(struct args *a)
+{
+	(void)a;
+	machine_doze();
+}
+
+static void
 do_deaf(struct args *a)
 {
 	(void)a;
@@ -284,6 +291,7 @@ static const struct {
 	{ "fault", do_fault },		/* triple fault */
 	{ "panic", do_panic },		/* tell pvpanic, then halt */
 	{ "sleep", do_sleep },		/* sleep,MS before the next word */
+	{ "doze", do_doze },		/* cost little; a sleep ends late */
 	{ "deaf", do_deaf },		/* the power button does nothing */
 	{ "say", do_say },		/* say,TEXT on the console */
 	{ "echo", do_echo },		/* answer lines on the console */

@@ -50,6 +50,9 @@ void machine_init(int qemu);
 uint32_t clock_ms(void);
 /* Sleep until an interrupt, ten milliseconds at most. */
 void machine_idle(void);
+/* Look at the time seldom, so that many guests cost a slow host little; what
+ * devices bring is heard as soon as ever. */
+void machine_doze(void);
 /* Whether the host pressed the power button, or Ctrl-Alt-Del, since. */
 int machine_button(void);
 void machine_poweroff(void) __attribute__((noreturn));

@@ -149,6 +149,12 @@ clock_ms(void)
 }
 
 void
+machine_doze(void)
+{
+	*reg32(LAPIC_COUNT_INIT) = TICK * 128;
+}
+
+void
 machine_idle(void)
 {
 	irq_wait();

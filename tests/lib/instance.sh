@@ -4,6 +4,7 @@
 # the atf-sh programs of tests/system. Everything it makes goes again with
 # instance_down; host_snapshot before and after must be equal.
 #
+# POSTERN_SLOW, if set, makes every wait that many times as long.
 # POSTERN_LIBEXEC and POSTERN_BIN say where the programs under test are,
 # POSTERN_GUEST where the test guest is.
 # shellcheck shell=sh disable=SC2034,SC2086 # used there; INSTANCE_UNSHARE
@@ -124,7 +125,7 @@ daemon_back()
 # wait_for TENTHS WHAT COMMAND...
 wait_for()
 {
-	_n=$1 _what=$2
+	_n=$(($1 * ${POSTERN_SLOW-1})) _what=$2
 	shift 2
 	while ! "$@" > /dev/null 2>&1; do
 		_n=$((_n - 1))
@@ -271,7 +272,7 @@ made()
 # nothing_made FILE: made() is again as it was when written there
 nothing_made()
 {
-	_n=50
+	_n=$((50 * ${POSTERN_SLOW-1}))
 	while made > made.now; ! cmp -s "$1" made.now; do
 		_n=$((_n - 1))
 		if [ "$_n" -le 0 ]; then
@@ -290,7 +291,7 @@ daemon_down()
 	_loop=$(cat "$I/loop.pid")
 	# its only child is privd (front, once started)
 	pkill -P "$_loop"
-	_n=100
+	_n=$((100 * ${POSTERN_SLOW-1}))
 	while kill -0 "$_loop" 2> /dev/null && [ "$_n" -gt 0 ]; do
 		sleep 0.1
 		_n=$((_n - 1))
