@@ -457,7 +457,8 @@ vm_make(struct ctld *c, const struct clreq_start *s, uint32_t owner)
 /* Which backend, and with what; im may be NULL. 0, or -1 with *why. */
 static int
 start_plan(const struct ctld *c, const struct clreq_start *s,
-    const struct images *im, const struct backend **b, struct backend_plan *plan, struct rep_cl *why)
+    const struct images *im, const struct backend **b,
+    struct backend_plan *plan, struct rep_cl *why)
 {
 	uint32_t direct = 0;
 	struct err e;
