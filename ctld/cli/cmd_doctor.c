@@ -50,9 +50,11 @@ host(struct cli *c, const json_t *policy, int all)
 	struct doctor d = { .policy = policy, .socket = c->socket };
 	unsigned count[DOC_REFUSE + 1] = { 0 };
 	enum doc_level worst, l;
-	json_t *rows, *r;
+	json_t *rows, *r, *vms;
 	size_t i;
 
+	vms = vl_try(c, "List", json_object());
+	d.vms = json_object_get(json_object_get(vms, "parameters"), "vms");
 	d.root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
 	rows = doc_all(&d, &worst);
 	fd_close(&d.root);
@@ -71,6 +73,7 @@ host(struct cli *c, const json_t *policy, int all)
 		    count[DOC_REFUSE]);
 	}
 	json_decref(rows);
+	json_decref(vms);
 	return worst == DOC_REFUSE ? 2 : worst == DOC_WARN ? 1 : 0;
 }
 

@@ -16,7 +16,7 @@
 #define TEXT_MAX (256u << 10)
 
 static const struct doc_group *const groups[] = { &doc_kernel, &doc_sysctl,
-	&doc_cpu, &doc_files, &doc_net, &doc_daemon };
+	&doc_cpu, &doc_files, &doc_net, &doc_daemon, &doc_vmm };
 
 const char *
 doc_level_name(enum doc_level l)

@@ -28,6 +28,7 @@ struct doc_found {
 struct doctor {
 	int root;		/* directory that paths are relative to */
 	const json_t *policy;	/* as the daemon says, NULL: not reached */
+	const json_t *vms;	/* the caller's that run, or NULL */
 	const char *socket;
 };
 
@@ -49,7 +50,7 @@ struct doc_group {
 	unsigned n;
 };
 extern const struct doc_group doc_kernel, doc_sysctl, doc_cpu, doc_files,
-    doc_net, doc_daemon;
+    doc_net, doc_daemon, doc_vmm;
 
 /* One check. */
 void doc_run(const struct doctor *d, const struct doc_check *c,
@@ -74,6 +75,8 @@ void judge_swaps(const char *text, struct doc_found *f);
 void judge_core_pattern(const char *text, struct doc_found *f);
 void judge_vulnerability(const char *name, const char *text,
     struct doc_found *f);
+void judge_firecracker(const char *text, struct doc_found *f);
+void judge_lsm(const char *text, struct doc_found *f);
 void judge_printk(const char *text, struct doc_found *f);
 /* passwd, subuid: does somebody else hold an id of the range? */
 void judge_passwd(const char *text, uint32_t base, uint32_t count,

@@ -2,13 +2,20 @@
 /* postern doctor: the host's network, as far as it meets the VMs'. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "common/fdutil.h"
 #include "common/sysconf.h"
 #include "ctld/cli/doctor.h"
+
+#define DISCARD 9	/* a port that hardly anybody publishes */
+#define ANSWER_MS 300
+#define TRIED_MAX 8
 
 /* Lines are "iface destination gateway flags ... mask ...", in hex, as the
  * kernel holds them. */
@@ -95,7 +102,61 @@ judge_count(const struct doctor *d, struct doc_found *f)
 	    "%ld of %ld flows", n, max);
 }
 
+/* Does anything come back from a port of this VM that nobody published? A
+ * rule that is there and matches nothing would let it. */
+static int
+answers(const char *address)
+{
+	int fd CLEANUP_FD = socket(AF_INET,
+	    SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct sockaddr_in sin = { .sin_family = AF_INET,
+		.sin_port = htons(DISCARD) };
+	struct pollfd p = { .fd = fd, .events = POLLOUT };
+	socklen_t n = sizeof(int);
+	int e = 0;
+
+	if (fd < 0 || inet_pton(AF_INET, address, &sin.sin_addr) != 1)
+		return 0;
+	if (connect(fd, (const struct sockaddr *)&sin, sizeof(sin)) < 0 &&
+	    (errno != EINPROGRESS || poll(&p, 1, ANSWER_MS) != 1 ||
+		getsockopt(fd, SOL_SOCKET, SO_ERROR, &e, &n) < 0))
+		return errno == ECONNREFUSED;
+	return e == 0 || e == ECONNREFUSED;
+}
+
+static void
+probe_packets(const struct doctor *d, struct doc_found *f)
+{
+	unsigned tried = 0;
+	const char *name, *address;
+	const json_t *v;
+	size_t i;
+
+	for (i = 0; i < json_array_size(d->vms) && tried < TRIED_MAX; i++) {
+		v = json_array_get(d->vms, i);
+		name = json_string_value(json_object_get(v, "name"));
+		address = json_string_value(json_object_get(v, "address"));
+		if (name == NULL || address == NULL)
+			continue;
+		tried++;
+		if (answers(address)) {
+			doc_say(f, DOC_REFUSE, "%.63s answers at %.16s, port "
+			    "%u, which is not published", name, address,
+			    DISCARD);
+			return;
+		}
+	}
+	if (tried > 0)
+		doc_say(f, DOC_OK, "%u VMs are silent", tried);
+	else
+		doc_say(f, DOC_UNSEEN, "no VM of the caller's runs");
+}
+
 static const struct doc_check checks[] = {
+	{ .name = "packets", .probe = probe_packets,
+	    .wanted = "what is not published does not answer",
+	    .why = "a rule that matches nothing looks like one that does",
+	    .fix = "postern doctor --verify; postern stop it" },
 	{ .name = "pool", .probe = probe_pool,
 	    .wanted = "no route of the host's into it",
 	    .why = "what is behind that route could not be reached",

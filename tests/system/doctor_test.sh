@@ -162,6 +162,26 @@ host_body()
 	in_ns sysctl -qw net.ipv4.conf.all.route_localnet=0
 	me doctor > out.txt
 	grep -q 'network: route_localnet' out.txt && atf_fail "still"
+	# a VM that answers where nothing is published
+	good start_guest web
+	me doctor -a > out.txt
+	grep -q '^ok     network: packets: 1 VMs are silent' out.txt ||
+	    atf_fail "$(cat out.txt)"
+	in_vm "$(vm_cg web)" nft delete table ip postern
+	me doctor -a > out.txt
+	grep -q '^ok     network: packets: 1 VMs are silent' out.txt ||
+	    atf_fail "one wall alone: $(cat out.txt)"
+	# net would put the other one up again
+	net=$(role_pid privd-net)
+	kill -STOP "$net"
+	for chain in input output; do
+		in_ns nft insert rule ip "$INST" $chain accept
+	done
+	me doctor > out.txt
+	kill -CONT "$net"
+	grep -q '^refuse network: packets: web answers at' out.txt ||
+	    atf_fail "$(cat out.txt)"
+	good me kill web
 	# somebody's route into the pool
 	in_ns ip link add other type veth peer name rehto
 	in_ns ip link set rehto up

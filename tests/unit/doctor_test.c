@@ -111,6 +111,55 @@ ids(void (*judge)(const char *, uint32_t, uint32_t, struct doc_found *),
 	return f.level;
 }
 
+ATF_TC_WITHOUT_HEAD(vmm);
+ATF_TC_BODY(vmm, tc)
+{
+	(void)tc;
+	expect(judge_firecracker, "Firecracker v1.14.4\n", DOC_OK);
+	expect(judge_firecracker, "Firecracker v1.15.1\n", DOC_OK);
+	expect(judge_firecracker, "Firecracker v1.16.0\n\nx", DOC_OK);
+	expect(judge_firecracker, "Firecracker v2.0.0\n", DOC_OK);
+	expect(judge_firecracker, "Firecracker v1.13.0\n", DOC_REFUSE);
+	expect(judge_firecracker, "Firecracker v1.14.3\n", DOC_REFUSE);
+	expect(judge_firecracker, "Firecracker v1.15.0\n", DOC_REFUSE);
+	expect(judge_firecracker, "Firecracker v1.12.9\n", DOC_REFUSE);
+	expect(judge_firecracker, "Firecracker v0.25.0\n", DOC_REFUSE);
+	expect(judge_firecracker, "Firecracker vX\n", DOC_WARN);
+	expect(judge_firecracker, "", DOC_WARN);
+	expect(judge_lsm, "lockdown,capability,landlock,yama,apparmor", DOC_OK);
+	expect(judge_lsm, "capability,selinux\n", DOC_OK);
+	expect(judge_lsm, "capability,landlock,yama\n", DOC_WARN);
+}
+
+/* A Firecracker is only asked when it is root's alone. */
+ATF_TC(vmm_asked);
+ATF_TC_HEAD(vmm_asked, tc)
+{
+	atf_tc_set_md_var(tc, "require.user", "root");
+}
+ATF_TC_BODY(vmm_asked, tc)
+{
+	static const char path[] = "usr/local/bin/firecracker";
+	struct doctor d = { .root = open(".", O_PATH | O_DIRECTORY) };
+	struct doc_found f;
+
+	(void)tc;
+	doc_run(&d, &doc_vmm.checks[0], &f);
+	ATF_CHECK_STREQ("not installed", f.text);
+	ATF_REQUIRE(mkdir("usr", 0755) == 0 && mkdir("usr/local", 0755) == 0 &&
+	    mkdir("usr/local/bin", 0755) == 0);
+	/* it says who asked, and that it has another version */
+	atf_utils_copy_file("/usr/bin/env", path);
+	ATF_REQUIRE_EQ(0, chmod(path, 0755));
+	doc_run(&d, &doc_vmm.checks[0], &f);
+	ATF_CHECK_EQ_MSG(DOC_WARN, f.level, "%s", f.text);
+	ATF_CHECK_MSG(strstr(f.text, "says no version: env") != NULL, "%s",
+	    f.text);
+	ATF_REQUIRE_EQ(0, chmod(path, 0775));
+	doc_run(&d, &doc_vmm.checks[0], &f);
+	ATF_CHECK_EQ_MSG(DOC_REFUSE, f.level, "%s", f.text);
+}
+
 ATF_TC_WITHOUT_HEAD(id_ranges);
 ATF_TC_BODY(id_ranges, tc)
 {
@@ -212,6 +261,8 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, kernel);
 	ATF_TP_ADD_TC(tp, cgroups);
 	ATF_TP_ADD_TC(tp, settings);
+	ATF_TP_ADD_TC(tp, vmm);
+	ATF_TP_ADD_TC(tp, vmm_asked);
 	ATF_TP_ADD_TC(tp, id_ranges);
 	ATF_TP_ADD_TC(tp, routes);
 	ATF_TP_ADD_TC(tp, empty_root);
