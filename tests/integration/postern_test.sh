@@ -141,6 +141,15 @@ start_files_body()
 	    --rootfs root --volume root:/data:ro
 	on 0 -o 'match:"owner":2,' -- start web --json --kernel kernel \
 	    --rootfs root --rootfs-ro
+	# contents go no further than the connection's process: 2 drives
+	set --
+	for i in 1 2 3 4 5 6; do
+		set -- "$@" --config-file "c$i=root" --secret-file "s$i=root"
+	done
+	on 0 -o 'match:"owner":9,' -- start web --json --kernel kernel \
+	    --rootfs root --volume root:/a --volume root:/b "$@"
+	on 1 -e 'match:more than 12' -- start web --kernel kernel "$@" \
+	    --config-file c7=root
 	on 0 -o 'match:"cpus":3,"memory_mib":2048,' -- start web --json \
 	    --kernel kernel --cpus 3 --memory 2G
 	on 0 -o 'match:"ports":\[\{"host":8080,"guest":80\},\{"host":53,"guest":53,"proto":"udp","address":"127.0.0.1"\}\]' \
