@@ -22,11 +22,20 @@
 void
 nh_setup(struct nh *h, const atf_tc_t *tc)
 {
+	char program[sizeof(h->program)];
+
+	(void)snprintf(program, sizeof(program), "%s/../../privd-net",
+	    atf_tc_get_config_var(tc, "srcdir"));
+	nh_open(h, program);
+}
+
+void
+nh_open(struct nh *h, const char *program)
+{
 	memset(h, 0, sizeof(*h));
 	h->pid = -1;
 	h->front = h->jail = -1;
-	(void)snprintf(h->program, sizeof(h->program), "%s/../../privd-net",
-	    atf_tc_get_config_var(tc, "srcdir"));
+	(void)strlcpy(h->program, program, sizeof(h->program));
 	lab_open(&h->lab);
 	rh_conf(&h->conf, "pnt");
 	memset(h->conf.ifprefix, 0, sizeof(h->conf.ifprefix));
@@ -271,8 +280,8 @@ nh_start(struct nh *h, struct nh_vm *v)
 	    slot_gid(&h->conf, v->slot));
 }
 
-static void
-live(struct nh *h, const struct nh_vm *v, int ns)
+void
+nh_live(struct nh *h, const struct nh_vm *v, int ns)
 {
 	struct wire_hdr w = { .type = PRIVOP_NS_LIVE, .seq = ++h->seq,
 		.slot = v->slot, .generation = v->generation };
@@ -297,7 +306,7 @@ nh_set(struct nh *h, const struct nh_vm *v, int ns, int client)
 	struct rep_net_set rp;
 	int code;
 
-	live(h, v, ns);
+	nh_live(h, v, ns);
 	code = call_fd(h, PRIVOP_NET_SET, v->slot, v->generation, &rq, &rp,
 	    client);
 	h->bad = rp.bad;
@@ -309,7 +318,7 @@ nh_show(struct nh *h, const struct nh_vm *v, int ns, struct rep_net_show *rp)
 {
 	struct req_net_show rq = { 0 };
 
-	live(h, v, ns);
+	nh_live(h, v, ns);
 	return nh_call(h, PRIVOP_NET_SHOW, v->slot, v->generation, &rq, rp);
 }
 

@@ -49,6 +49,7 @@ struct nh_vm {
 
 /* The lab, a configuration with interfaces "pnt<slot>"; nothing runs yet. */
 void nh_setup(struct nh *h, const atf_tc_t *tc);
+void nh_open(struct nh *h, const char *program);	/* outside of a test */
 /* The same, and privd-net with an empty table. */
 void nh_setup_run(struct nh *h, const atf_tc_t *tc);
 void nh_run(struct nh *h);	/* start privd-net (again) */
@@ -75,8 +76,9 @@ int nh_up(struct nh *h, const struct nh_vm *v);
 /* Both, which must succeed; then the guest's end of the TAP. Closes the tun
  * descriptor, as jail does: a TAP has one user.  */
 int nh_start(struct nh *h, struct nh_vm *v);
-/* Of a running VM: what jail hands over (namespace ns, -1: none), then the
- * request with the client's socket. 0 or errno. */
+/* Of a running VM: what jail hands over (namespace ns, -1: none). */
+void nh_live(struct nh *h, const struct nh_vm *v, int ns);
+/* The same, then the request with the client's socket. 0 or errno. */
 int nh_set(struct nh *h, const struct nh_vm *v, int ns, int client);
 int nh_show(struct nh *h, const struct nh_vm *v, int ns,
     struct rep_net_show *rp);
