@@ -5,9 +5,10 @@
  * with an empty host's table and with that of many VMs, in turn. As root, in
  * namespaces of its own.
  *
- * bench-net PRIVD-NET N VMS; series net.rules, net.restore (iptables-restore),
- * net.up, net.up.bare, net.set, net.set.nft, net.port, net.port.iptables,
- * net.gone, and those of ours with ".full" when VMS are there.
+ * bench-net PRIVD-NET N VMS SAVED (of iptables-save); series net.rules,
+ * net.restore, net.up, net.up.bare, net.set, net.set.nft, net.port,
+ * net.port.iptables, net.gone, and those of ours with ".full" when VMS are
+ * there.
  */
 #include <err.h>
 #include <errno.h>
@@ -35,7 +36,7 @@ static struct nh h;
 static int owner;	   /* a socket of the VMs' owner */
 static uint32_t slot;	   /* of the next VM */
 static const char *suffix; /* "" or ".full" */
-static unsigned vms;	   /* that are there */
+static const char *restore; /* what iptables-restore reads */
 
 static void
 sample(const char *name, double t)
@@ -87,7 +88,6 @@ begin(unsigned n)
 			errx(1, "NET_RESTORE of VM %u was refused", i);
 	}
 	nh_commit(&h);
-	vms = n;
 	suffix = n == 0 ? "" : ".full";
 }
 
@@ -101,6 +101,7 @@ rules(void)
 	struct nh_vm v;
 	struct nft t;
 	struct err e;
+	char cmd[512];
 	double begun;
 	unsigned bad;
 
@@ -124,10 +125,10 @@ rules(void)
 	if (readback(&s, &t, 1, &e) < 0)
 		errx(1, "%s", e.msg);
 	sample("net.rules", measure_now() - begun);
-	(void)lab_run(v.fds[NSFD_NS], "iptables-save > vm.save 2> /dev/null");
 	nh_vm_close(&v);
 	nh_vm(&v, slot, 1);
-	shell("net.restore", v.fds[NSFD_NS], "iptables-restore < vm.save");
+	(void)snprintf(cmd, sizeof(cmd), "iptables-restore < %s", restore);
+	shell("net.restore", v.fds[NSFD_NS], cmd);
 	nh_vm_close(&v);
 }
 
@@ -204,8 +205,9 @@ main(int argc, char *argv[])
 {
 	unsigned n, many, i, k;
 
-	if (argc != 4)
-		errx(2, "PRIVD-NET N VMS");
+	if (argc != 5)
+		errx(2, "PRIVD-NET N VMS SAVED");
+	restore = argv[4];
 	n = measure_number(argv[2], 10000);
 	many = measure_number(argv[3], 5000);
 	nh_open(&h, argv[1]);

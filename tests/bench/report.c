@@ -179,7 +179,7 @@ print_line(const struct line *l, const struct stat50 *s, const struct stat50 *r)
 	}
 	if (s->n > 0 && r->n > 0 && r->p50 != 0)
 		number(s->p50 / r->p50, ratio);
-	(void)printf("%-42s %9s %9s %-5s %9s %9s %7s  %-16s %s\n", l->what, p50,
+	(void)printf("%-46s %9s %9s %-5s %9s %9s %7s  %-16s %s\n", l->what, p50,
 	    p99, l->unit, r50, r99, ratio, limit, verdict(l, s, r));
 }
 
@@ -247,7 +247,7 @@ judge_all(const char *dir, const char *out)
 	size_t i;
 
 	machine(where, sizeof(where));
-	(void)printf("%s\n%-42s %9s %9s %-5s %9s %9s %7s  %-16s\n", where, "",
+	(void)printf("%s\n%-46s %9s %9s %-5s %9s %9s %7s  %-16s\n", where, "",
 	    "p50", "p99", "", "reference", "p99", "ratio", "budget");
 	for (i = 0; i < NLINES; i++) {
 		s = series_stat(dir, lines[i].series);
@@ -306,7 +306,7 @@ static int
 table(const char *file)
 {
 	json_error_t e;
-	json_t *root = json_load_file(file, 0, &e), *l;
+	json_t *root = json_load_file(file, 0, &e), *all, *l;
 	size_t i;
 
 	if (root == NULL)
@@ -315,8 +315,13 @@ table(const char *file)
 		     "| what | p50 | p99 | reference | budget | |\n"
 		     "|---|---|---|---|---|---|\n",
 	    text_of(root, "machine"));
-	json_array_foreach(json_object_get(root, "lines"), i,
-	    l) if (*text_of(l, "verdict") != '\0') table_row(l);
+	all = json_object_get(root, "lines");
+	for (i = 0; i < json_array_size(all); i++) {
+		l = json_array_get(all, i);
+		if (json_object_get(l, "p50") != NULL &&
+		    *text_of(l, "verdict") != '\0')
+			table_row(l);
+	}
 	json_decref(root);
 	return 0;
 }
