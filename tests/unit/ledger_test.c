@@ -5,14 +5,18 @@
  */
 #include <atf-c.h>
 #include <errno.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
+#include "common/sandbox.h"
 #include "privd/ledger.h"
 
 #define SLOTS 16u
+#define SLOTS_MAX 8192u /* common/sysconf.c */
 #define HEAD 64u /* more than the state record is long */
 
 static const unsigned char boot[16] = { 1, 2, 3 };
@@ -227,6 +231,27 @@ ATF_TC_BODY(no_space, tc)
 	ATF_CHECK_EQ(-1, ledger_read(&l, 3, &w));
 }
 
+/* The last slot's records of the largest node fit what front may write. */
+ATF_TC_WITHOUT_HEAD(last_slot);
+ATF_TC_BODY(last_slot, tc)
+{
+	const rlim_t most = (rlim_t)roles[ROLE_FRONT].fsize_mib << 20;
+	struct rlimit lim = { most, most };
+	struct ledger l = { .fd = file(), .slots = SLOTS_MAX };
+	struct req_net_up up = { .mode = NET_NAT,
+		.nallow = NET_ALLOW_MAX };
+
+	(void)tc;
+	(void)signal(SIGXFSZ, SIG_IGN);
+	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_FSIZE, &lim));
+	ATF_CHECK_EQ_MSG(0, ledger_write_net(&l, SLOTS_MAX - 1, 1, &up),
+	    "%s", strerror(errno));
+	/* negative control: a limit that is too small is seen */
+	lim.rlim_cur = most / 16;
+	ATF_REQUIRE_EQ(0, setrlimit(RLIMIT_FSIZE, &lim));
+	ATF_CHECK_EQ(-1, ledger_write_net(&l, SLOTS_MAX - 1, 1, &up));
+}
+
 ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, round);
@@ -236,5 +261,6 @@ ATF_TP_ADD_TCS(tp)
 	ATF_TP_ADD_TC(tp, both_damaged);
 	ATF_TP_ADD_TC(tp, states);
 	ATF_TP_ADD_TC(tp, no_space);
+	ATF_TP_ADD_TC(tp, last_slot);
 	return atf_no_error();
 }
