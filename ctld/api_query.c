@@ -82,6 +82,12 @@ api_logs(struct ticket *t, struct wire_msg *m)
 	memcpy(&rq, m->body, sizeof(rq));
 	if (rq.hypervisor > 1 || rq.follow > 1)
 		return -1;
+	if (rq.follow && vm->phase == PH_LIVE && vm->ring_console < 0) {
+		/* we are new, and its supervisor has not brought the rings
+		 * yet: what is saved has an end, this VM's output has not */
+		ticket_deny(t, CLE_STATE, "name", "Starting");
+		return 0;
+	}
 	if (rq.follow && ticket_stream(t) < 0)
 		return 0;
 	if ((fd = rings_open(vm, (int)rq.hypervisor, &live)) < 0) {

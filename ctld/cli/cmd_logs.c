@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <bsd/stdlib.h>
 
 #include "ctld/cli/client.h"
@@ -61,12 +62,26 @@ static int
 resume(struct cli *c, struct ask *a, const char *what, struct vl *v,
     int64_t *broke)
 {
+	int first = *broke == 0;
+
 	if (!a->follow || vl_again(c, v, broke) < 0)
 		return 0;
-	(void)fputs("postern logs: the daemon broke off; some output may be "
-		    "left out here\n", stderr);
+	if (first)
+		(void)fputs("postern logs: the daemon broke off; some output "
+			    "may be left out here\n", stderr);
 	a->lines = 0;
 	return ask(c, a, what, v) == EX_DONE;
+}
+
+/* No daemon, or a new one that has not met the VM's supervisor yet. */
+static int
+not_back(const json_t *answer, int64_t broke)
+{
+	const char *e = json_string_value(json_object_get(answer, "error"));
+
+	return answer == NULL ||
+	    (broke != 0 && e != NULL &&
+	    strcmp(e, "io.postern.Vm.WrongState") == 0);
 }
 
 static int
@@ -78,8 +93,11 @@ stream(struct cli *c, struct ask *a, const char *what, struct vl *v)
 
 	while (more && r == EX_DONE) {
 		answer = vl_recv(v);
-		if (answer == NULL && any && resume(c, a, what, v, &broke))
+		if (not_back(answer, broke) && any &&
+		    resume(c, a, what, v, &broke)) {
+			json_decref(answer);
 			continue;
+		}
 		any = 1;
 		broke = 0;
 		r = vl_answer(c, what, answer, &params);

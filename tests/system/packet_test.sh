@@ -214,6 +214,8 @@ s = socket.socket(); s.bind(("93.184.215.10", 80)); s.listen()
 with open("web.pid", "w") as f: print(os.getpid(), file=f)
 time.sleep(60)' &
 	wait_for 150 "the world's server" test -s web.pid
+	# it answers once: a second SYN-ACK would be counted late
+	in_world sh -c 'echo 0 > /proc/sys/net/ipv4/tcp_synack_retries'
 	say web clear > /dev/null
 	say web "$(probes)" > /dev/null
 	seen
