@@ -96,18 +96,20 @@ fdlook_mounts(int mountinfo, struct fdlook *l, unsigned n)
 {
 	struct fdlook_scan s = { .l = l, .n = n };
 	char buf[8192];
+	off_t at = 0;
 	ssize_t k;
 
-	if (lseek(mountinfo, 0, SEEK_SET) < 0)
-		return -1;
+	/* connections' processes have one descriptor in common: its position
+	 * is everybody's */
 	for (;;) {
-		k = read(mountinfo, buf, sizeof(buf));
+		k = pread(mountinfo, buf, sizeof(buf), at);
 		if (k < 0 && errno == EINTR)
 			continue;
 		if (k < 0)
 			return -1;
 		if (k == 0)
 			return 0;
+		at += k;
 		fdlook_feed(&s, buf, (size_t)k);
 	}
 }

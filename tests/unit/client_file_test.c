@@ -100,6 +100,20 @@ ATF_TC_BODY(real_files, tc)
 	    access("/dev/shm", F_OK) == 0);
 }
 
+/* Connections' processes have the descriptor in common. */
+ATF_TC_WITHOUT_HEAD(position);
+ATF_TC_BODY(position, tc)
+{
+	int mounts = open("/proc/self/mountinfo", O_RDONLY), fd;
+	char c;
+
+	(void)tc;
+	fd = open("file", O_CREAT | O_RDWR, 0600);
+	ATF_REQUIRE_EQ(1, read(mounts, &c, 1)); /* another one is at work */
+	ATF_CHECK(judge(fd, mounts));
+	ATF_CHECK_EQ(1, lseek(mounts, 0, SEEK_CUR));
+}
+
 static void
 image(int fd, int rw, uint32_t peer, const char *word)
 {
@@ -153,6 +167,7 @@ ATF_TP_ADD_TCS(tp)
 {
 	ATF_TP_ADD_TC(tp, mount_types);
 	ATF_TP_ADD_TC(tp, real_files);
+	ATF_TP_ADD_TC(tp, position);
 	ATF_TP_ADD_TC(tp, images);
 	return atf_no_error();
 }
