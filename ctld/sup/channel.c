@@ -375,8 +375,9 @@ channel_init(struct sup *s, uint32_t n)
 	}
 	ch->n = n;
 	ch->listen = n > 0 ? SUP_FD_CHANNEL_LISTEN : -1;
-	for (i = 0; i < CHANNELS_MAX; i++) {
-		ch->c[i].vmm = i < n ? SUP_FD_CHANNEL + (int)i : -1;
+	/* what is beyond them stays untouched, and so costs no memory */
+	for (i = 0; i < n; i++) {
+		ch->c[i].vmm = SUP_FD_CHANNEL + (int)i;
 		ch->c[i].client = -1;
 	}
 	if (n > 0 && fcntl(ch->listen, F_SETFL, O_RDWR | O_NONBLOCK) < 0)
@@ -476,7 +477,7 @@ channel_want(const struct sup *s, struct pollfd *p)
 	}
 	want(p, any && ch->known && ch->accept_at == 0 ? ch->listen : -1, 1,
 	    0);
-	for (i = 0, p += 1 + CALLERS_MAX; i < CHANNELS_MAX; i++, p += 2) {
+	for (i = 0, p += 1 + CALLERS_MAX; i < ch->n; i++, p += 2) {
 		c = &ch->c[i];
 		in = c->down.n == 0;
 		out = c->up.n > 0;
@@ -485,6 +486,10 @@ channel_want(const struct sup *s, struct pollfd *p)
 		out = c->down.n > 0;
 		/* once it is gone its end is no news */
 		want(p + 1, c->gone && !in ? -1 : c->client, in, out);
+	}
+	for (; i < CHANNELS_MAX; i++, p += 2) {
+		want(p, -1, 0, 0);
+		want(p + 1, -1, 0, 0);
 	}
 }
 
@@ -496,7 +501,7 @@ channel_act(struct sup *s, const struct pollfd *p)
 	struct channel *c;
 	unsigned i;
 
-	for (i = 0; i < CHANNELS_MAX; i++, q += 2) {
+	for (i = 0; i < ch->n; i++, q += 2) {
 		c = &ch->c[i];
 		if (c->vmm >= 0 && q[0].fd == c->vmm &&
 		    (q[0].revents & POLLOUT) != 0)
