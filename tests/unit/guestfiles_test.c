@@ -20,25 +20,25 @@
 static struct spec sp;
 static struct serve sv;
 static struct rep_cl e;
+static json_t *config;	/* contents point into it until the next one */
 
 static int
 take(const char *text, const struct clreq_start *def)
 {
 	json_error_t je;
-	json_t *config = json_loads(text, 0, &je);
-	int r;
 
+	if (sp.s != NULL)
+		guestfiles_free(&sp);
+	json_decref(config);
+	config = json_loads(text, 0, &je);
 	ATF_REQUIRE_MSG(config != NULL, "%s: %s", text, je.text);
 	memset(&sp, 0, sizeof(sp));
 	memset(&e, 0, sizeof(e));
 	sp.s = &sv;
 	sp.e = &e;
 	sp.own[0] = sp.own[1] = -1;
-	sp.config = config;	/* stays: contents point into it */
-	r = guestfiles_take(&sp, def);
-	if (r < 0)
-		guestfiles_free(&sp);
-	return r;
+	sp.config = config;
+	return guestfiles_take(&sp, def);
 }
 
 static void
