@@ -401,8 +401,8 @@ vl_answer(struct cli *c, const char *what, json_t *answer, json_t **out)
 	if (answer == NULL)
 		return vl_fail(c, what, EX_NO_DAEMON,
 		    "io.postern.NotReached", "",
-		    "the daemon broke off before it answered; it is being "
-		    "started anew: look with postern list -a");
+		    "the daemon broke off before it answered, and may be "
+		    "starting anew: look with postern list -a");
 	error = json_string_value(json_object_get(answer, "error"));
 	if (error != NULL) {
 		tell(c, what, answer);

@@ -215,6 +215,16 @@ nobody(struct serve *s, struct rep_cl *e, enum cl_error error, int code,
 	return -1;
 }
 
+/* ctld ended meanwhile, whether it did what was asked or not. No answer would
+ * be true, so the connection ends without one. */
+static int
+lost(struct serve *s, struct rep_cl *e)
+{
+	memset(e, 0, sizeof(*e));
+	s->end = s->c.dead = 1;
+	return -1;
+}
+
 int
 serve_call(struct serve *s, uint16_t type, const void *req, size_t n,
     const int *fds, unsigned nfds, int ms, struct rep_cl *e)
@@ -222,10 +232,11 @@ serve_call(struct serve *s, uint16_t type, const void *req, size_t n,
 	const struct clientop_row *row = clientop_row(type);
 	struct wire_hdr h = { .type = type, .seq = ++s->seq };
 	const struct rep_cl *r;
+	int k;
 
 	wire_drop_fds(&s->m);
 	if (wire_send(s->c.wire, &h, req, n, fds, nfds) < 0)
-		return nobody(s, e, CLE_HOST, errno,
+		return errno == EPIPE ? lost(s, e) : nobody(s, e, CLE_HOST, errno,
 		    "the daemon does not take requests");
 	switch (conn_wait(&s->c, s->c.wire, ms)) {
 	case 0:
@@ -234,11 +245,12 @@ serve_call(struct serve *s, uint16_t type, const void *req, size_t n,
 	case 1:
 		break;
 	default:
-		return nobody(s, e, CLE_HOST, EPIPE,
-		    "the daemon ended; it is being started anew: try again");
+		return lost(s, e);
 	}
-	if (wire_recv(s->c.wire, &s->m) != 1 ||
-	    s->m.h.type != (type | WIRE_REPLY) || s->m.h.seq != s->seq ||
+	k = wire_recv(s->c.wire, &s->m);
+	if (k == 0)
+		return lost(s, e);
+	if (k < 0 || s->m.h.type != (type | WIRE_REPLY) || s->m.h.seq != s->seq ||
 	    wire_check_reply(&s->m, &row->w) < 0)
 		return nobody(s, e, CLE_HOST, EBADMSG,
 		    "malformed answer from the daemon");
