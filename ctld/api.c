@@ -83,7 +83,7 @@ ticket_reply(struct ticket *t, const void *body, const int *fds,
 	if (link_send(l, &h, body, row->w.rep_len, fds, nfds) < 0 &&
 	    nfds > 0) {
 		/* a descriptor could not be queued: say so instead */
-		fault_host(&why, STEP_NONE, errno, "answer");
+		fault_host(&why, STEP_CTLD, errno, "answer");
 		ticket_fault(t, &why);
 		return;
 	}
@@ -385,7 +385,7 @@ on_listener(void *arg, struct wire_msg *m)
 	if (wire_check_request(m, row) < 0)
 		return -1;
 	if (conn_admit(cs, m, &rep.r) < 0)
-		fault_host(&rep.r, STEP_NONE, errno, "connection");
+		fault_host(&rep.r, STEP_CTLD, errno, "connection");
 	return link_send(cs->listener, &h, &rep, sizeof(rep), NULL, 0);
 }
 

@@ -81,7 +81,7 @@ attach_fault(const struct ticket *t, const struct vm *vm, int code,
 		fault_set(why, CLE_STATE, "name", "Starting");
 		break;
 	default: /* a tenant's word: only what can be an errno goes on */
-		fault_host(why, STEP_NONE, code > 0 && code < 4096 ? code :
+		fault_host(why, STEP_SUP, code > 0 && code < 4096 ? code :
 			EPROTO, "supervisor");
 	}
 }
@@ -116,7 +116,7 @@ attach(struct ticket *t, struct vm *vm, uint16_t op, const void *body)
 
 	if (a == NULL || socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0,
 	    sv) < 0) {
-		fault_host(&why, STEP_NONE, errno, "socketpair");
+		fault_host(&why, STEP_CTLD, errno, "socketpair");
 		free(a);
 		ticket_fault(t, &why);
 		return;

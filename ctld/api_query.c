@@ -61,7 +61,7 @@ api_list(struct ticket *t, struct wire_msg *m)
 	if ((rq.flags & ~CL_LIST_ALL) != 0 || rq.zero != 0)
 		return -1;
 	if ((fd = list_fd(t, rq.flags, &rep.n)) < 0) {
-		fault_host(&why, STEP_NONE, errno, "list");
+		fault_host(&why, STEP_CTLD, errno, "list");
 		ticket_fault(t, &why);
 		return 0;
 	}
@@ -91,7 +91,7 @@ api_logs(struct ticket *t, struct wire_msg *m)
 	if (rq.follow && ticket_stream(t) < 0)
 		return 0;
 	if ((fd = rings_open(vm, (int)rq.hypervisor, &live)) < 0) {
-		fault_host(&why, STEP_NONE, errno, "logs");
+		fault_host(&why, STEP_CTLD, errno, "logs");
 		ticket_fault(t, &why);
 		return 0;
 	}

@@ -51,7 +51,7 @@ api_stats(struct ticket *t, struct wire_msg *m)
 		return 0;
 	}
 	if ((a = calloc(1, sizeof(*a))) == NULL) {
-		fault_host(&why, STEP_NONE, ENOMEM, "stats");
+		fault_host(&why, STEP_CTLD, ENOMEM, "stats");
 		ticket_fault(t, &why);
 		return 0;
 	}

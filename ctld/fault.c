@@ -46,7 +46,7 @@ fault_err(struct rep_cl *f, const struct err *e)
 		return;
 	}
 	fault_set(f, CLE_HOST, "", "%s", e->msg);
-	f->step = e->step;
+	f->step = e->step != STEP_NONE ? e->step : STEP_CTLD;
 	f->code = e->code;
 }
 
@@ -217,11 +217,12 @@ fault_priv(struct rep_cl *f, const struct ctld *c, uint32_t owner,
 		fault_allow(f, r, req);
 	} else if (r->step == STEP_IMAGE && field != NULL) {
 		fault_image(f, r->code, field);
-	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_PEER) {
+	} else if (r->op == PRIVOP_RESERVE && r->step == STEP_PEER &&
+	    is_policy(r->code)) {
 		fault_set(f, CLE_DENIED, "owner",
 		    "you may not start a VM for that owner");
 	} else if ((r->op == PRIVOP_STOP || r->op == PRIVOP_NET_SET) &&
-	    r->step == STEP_PEER) {
+	    r->step == STEP_PEER && is_policy(r->code)) {
 		fault_set(f, CLE_DENIED, "", "it is not your VM");
 	} else {
 		fault_host(f, r->step, r->code, step_name(r->step));

@@ -235,7 +235,7 @@ vm_net(struct vm *vm, struct ticket *t, const struct netwish *w)
 	struct rep_cl why;
 
 	if (j == NULL) {
-		fault_host(&why, STEP_NONE, ENOMEM, "list");
+		fault_host(&why, STEP_CTLD, ENOMEM, "list");
 		ticket_fault(t, &why);
 		return;
 	}

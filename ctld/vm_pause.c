@@ -42,7 +42,7 @@ vm_pause_answer(struct vm *vm, uint16_t op, int code)
 		tickets_ok(&vm->pausers);
 		return;
 	}
-	fault_host(&why, STEP_NONE, code, code == ETIMEDOUT ?
+	fault_host(&why, STEP_SUP, code, code == ETIMEDOUT ?
 		"the VMM did not answer; see postern logs --hypervisor" :
 		"the VMM refused; see postern logs --hypervisor");
 	tickets_fault(&vm->pausers, &why);
@@ -108,7 +108,7 @@ vm_pause(struct vm *vm, struct ticket *t, uint16_t op)
 		    op_name(op));
 	} else if ((op == SUPOP_PAUSE ? sup_pause(vm->sup) :
 					sup_resume(vm->sup)) < 0) {
-		fault_host(&why, STEP_NONE, errno,
+		fault_host(&why, STEP_SUP, errno,
 		    "its supervisor does not listen; try again");
 		ticket_fault(t, &why);
 	} else {

@@ -403,7 +403,7 @@ start_prepare(struct vm *vm, struct rep_cl *why)
 
 	st->sock = fcntl(ticket_sock(st->ticket), F_DUPFD_CLOEXEC, 3);
 	if (st->sock < 0 || rings_make(vm) < 0) {
-		fault_host(why, STEP_NONE, errno, "descriptors");
+		fault_host(why, STEP_CTLD, errno, "descriptors");
 		return -1;
 	}
 	if (state_save(vm, 1) < 0) {
@@ -527,7 +527,7 @@ vm_start(struct ticket *t, const struct clreq_start *s, uint32_t owner,
 	    start_attach(vm, t, im, b, &plan) < 0) {
 		if (vm != NULL)
 			vm_free(vm);
-		fault_host(&why, STEP_NONE, ENOMEM, "table");
+		fault_host(&why, STEP_CTLD, ENOMEM, "table");
 		ticket_fault(t, &why);
 	}
 	fd_close(&plan.argv_fd);
@@ -556,7 +556,7 @@ vm_start_again(struct ticket *t, struct vm *vm, struct images *im)
 	if (start_plan(t->ctld, &vm->spec, im, &b, &plan, &why) < 0) {
 		ticket_fault(t, &why);
 	} else if (start_attach(vm, t, im, b, &plan) < 0) {
-		fault_host(&why, STEP_NONE, ENOMEM, "table");
+		fault_host(&why, STEP_CTLD, ENOMEM, "table");
 		ticket_fault(t, &why);
 	} else {
 		forget_run(vm);
@@ -579,7 +579,7 @@ vm_define(struct ticket *t, const struct clreq_start *s, uint32_t owner)
 	}
 	fd_close(&plan.argv_fd); /* it can be planned: more is not asked */
 	if ((vm = vm_make(t->ctld, s, owner)) == NULL) {
-		fault_host(&why, STEP_NONE, ENOMEM, "table");
+		fault_host(&why, STEP_CTLD, ENOMEM, "table");
 		ticket_fault(t, &why);
 		return;
 	}
