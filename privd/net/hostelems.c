@@ -6,6 +6,7 @@
 #include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
+#include "common/log.h"
 #include "privd/net/hostrules.h"
 
 /* keys and data as nf_tables lays them out: every field in whole 32 bits */
@@ -137,6 +138,16 @@ hostelem_there(struct net *n, uint32_t slot, const struct held_port *p)
 	nft_use(&t, NFPROTO_IPV4, n->c->instance);
 	nft_elem_get(&t, map, key, klen);
 	return nl_dump(&t.b, compare, &s) == 0 && s.found;
+}
+
+int
+hostelems_commit(struct nft *t, unsigned *bad)
+{
+	int r = nft_commit(t, bad);
+
+	if (r < 0 && *bad == NL_LOST)
+		fatal("the host's table: no answer from the kernel");
+	return r;
 }
 
 void

@@ -29,6 +29,10 @@ void hostelem(struct nft *t, const struct sysconf *c, uint32_t slot,
 /* The VM may go to ports of others that its list and a grant name. */
 void hostelem_granted(struct nft *t, const struct sysconf *c, uint32_t slot,
     int del);
+/* nft_commit() to the host's table. Whether an element is in it must be
+ * known: without an answer this net ends, and the next one writes the table
+ * anew, as the ledger has it. */
+int hostelems_commit(struct nft *t, unsigned *bad);
 /* Does the kernel's table, of this net or the one before, lead this port to
  * that slot's VM? 1 or 0 (also when it cannot be asked). */
 int hostelem_there(struct net *n, uint32_t slot, const struct held_port *p);

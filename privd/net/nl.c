@@ -106,7 +106,8 @@ nl_get(const struct nlbatch *b, void *buf, size_t size, int flags)
 		memset(&from, 0, sizeof(from));
 		n = recvfrom(b->s->fd, buf, size, flags,
 		    (struct sockaddr *)&from, &len);
-	} while (n >= 0 && (len != sizeof(from) || from.nl_pid != 0));
+	} while (n < 0 ? errno == EINTR :
+			 len != sizeof(from) || from.nl_pid != 0);
 	if (n < 0 && errno == EAGAIN && (flags & MSG_DONTWAIT) == 0)
 		errno = ETIMEDOUT;
 	return n;
@@ -131,6 +132,8 @@ nl_send(struct nlbatch *b, unsigned *bad)
 	size_t left;
 	ssize_t n;
 
+	if (bad != NULL)
+		*bad = 0;
 	if (nl_put(b) < 0)
 		return -1;
 	/* answers are queued when sendto(2) returns: after the last (or the
@@ -140,6 +143,8 @@ nl_send(struct nlbatch *b, unsigned *bad)
 		    done || code != 0 ? MSG_DONTWAIT : 0);
 		if (n < 0 && errno == EAGAIN)
 			break;
+		if (n < 0 && bad != NULL)
+			*bad = NL_LOST;
 		if (n < 0)
 			return -1;
 		left = (size_t)n;

@@ -44,7 +44,8 @@ void nl_end(struct nlbatch *b);
 
 /* Send all and wait for the acknowledgement of the last message. 0, or -1
  * with errno; *bad (may be NULL) gets the index of the first message that the
- * kernel refused. */
+ * kernel refused, or NL_LOST: it may have done all, its answer did not come. */
+#define NL_LOST UINT32_MAX
 int nl_send(struct nlbatch *b, unsigned *bad);
 
 /* Ask for a dump with the one message in *b; cb for each answer. Stops at the

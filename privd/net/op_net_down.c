@@ -18,25 +18,26 @@ elems_out(struct net *n, uint32_t slot, const struct vmnet *v, unsigned from,
     unsigned to)
 {
 	struct nft t;
-	unsigned i;
+	unsigned i, bad;
 
 	nft_begin(&t, &n->nft, n->buf, n->buf_size);
 	nft_use(&t, NFPROTO_IPV4, n->c->instance);
 	for (i = from; i < to; i++)
 		hostelem(&t, n->c, slot, v->ports, i, 1);
-	return nft_commit(&t, NULL);
+	return hostelems_commit(&t, &bad);
 }
 
 int
 grant_set(struct net *n, uint32_t slot, struct vmnet *v, int on)
 {
 	struct nft t;
+	unsigned bad;
 
 	if (n->committed && v->granted != on) {
 		nft_begin(&t, &n->nft, n->buf, n->buf_size);
 		nft_use(&t, NFPROTO_IPV4, n->c->instance);
 		hostelem_granted(&t, n->c, slot, !on);
-		if (nft_commit(&t, NULL) < 0 && (on || errno != ENOENT))
+		if (hostelems_commit(&t, &bad) < 0 && (on || errno != ENOENT))
 			return -1;
 	}
 	v->granted = (uint16_t)on;

@@ -102,7 +102,7 @@ host_set(struct change *c, const struct held_port *a, unsigned na,
 			of[++msg] = (uint8_t)(1 + i);
 			hostelem(&t, n->c, c->slot, b, i + 1, 0);
 		}
-	if (msg == 0 || nft_commit(&t, &at) == 0)
+	if (msg == 0 || hostelems_commit(&t, &at) == 0)
 		return 0;
 	if (at <= msg)
 		*bad = of[at];

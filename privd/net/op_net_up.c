@@ -105,7 +105,7 @@ elements_in(struct net *n, struct vmnet *v, uint32_t slot,
 	nft_begin(&t, &n->nft, n->buf, n->buf_size);
 	nft_use(&t, NFPROTO_IPV4, n->c->instance);
 	hostelems(&t, n->c, slot, v->ports, v->nports, 0);
-	if (nft_commit(&t, &at) == 0) {
+	if (hostelems_commit(&t, &at) == 0) {
 		v->networked = 1;
 		if (grant_set(n, slot, v, allow_any_granted(n->c, v)) < 0)
 			return err_step(e, STEP_HOST_RULES, errno,
