@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: ISC */
 /* STOP, KILL, REMOVE: run in ctld; front attests the owner again. */
+#include <errno.h>
 #include <string.h>
 
+#include "policy/steps.h"
 #include "ctld/api.h"
 #include "ctld/ctld.h"
 #include "ctld/events.h"
+#include "ctld/fault.h"
 #include "ctld/state.h"
 #include "ctld/vm.h"
 #include "ctld/vm_stop.h"
@@ -39,12 +42,15 @@ api_remove(struct ticket *t, struct wire_msg *m)
 {
 	struct clreq_remove rq;
 	struct vm *vm = t->vm;
+	struct rep_cl why;
 
 	memcpy(&rq, m->body, sizeof(rq));
 	if (rq.force > 1 || rq.zero != 0)
 		return -1;
-	if (vm->phase == PH_IDLE) {
-		state_remove(vm);
+	if (vm->phase == PH_IDLE && state_remove(vm) < 0) {
+		fault_host(&why, STEP_CTLD_STATE, errno, "state file");
+		ticket_fault(t, &why);
+	} else if (vm->phase == PH_IDLE) {
 		events_vm(vm, EVENT_REMOVED, "");
 		vm_free(vm);
 		ticket_ok(t);

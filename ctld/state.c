@@ -108,21 +108,28 @@ state_retry(struct ctld *c)
 			return;
 }
 
-void
+int
 state_remove(struct vm *vm)
 {
-	static const char *const suffixes[] = { "json", "console", "log" };
+	/* its own file last: no other stays that belongs to nobody */
+	static const char *const suffixes[] = { "console", "log", "json" };
 	char name[NAME_BUF];
 	size_t i;
+	int saved;
 
 	for (i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++) {
 		blob_name(name, vm->pub.id, suffixes[i]);
-		if (unlinkat(vm->ctld->state_dir, name, 0) < 0 &&
-		    errno != ENOENT)
-			log_warn("op=state-remove vm=%s err=%s", vm->pub.id,
-			    strerror(errno));
+		if (unlinkat(vm->ctld->state_dir, name, 0) == 0 ||
+		    errno == ENOENT)
+			continue;
+		saved = errno;
+		log_warn("op=state-remove vm=%s err=%s", vm->pub.id,
+		    strerror(saved));
+		errno = saved;
+		return -1;
 	}
 	(void)fsync(vm->ctld->state_dir);
+	return 0;
 }
 
 static int

@@ -15,8 +15,8 @@ struct vm;
  * durable 0: survives our death, not the host's. 0, or -1 with errno and the
  * old file intact. */
 int state_save(struct vm *vm, int durable);
-/* Its file and what it printed. */
-void state_remove(struct vm *vm);
+/* What it printed and its file. 0, or -1 with errno: the VM is still one. */
+int state_remove(struct vm *vm);
 /* All files into the table, each VM in PH_IDLE; a damaged one is set aside as
  * ID.damaged with a line in the log and blocks no other. -1: the directory
  * cannot be read. */

@@ -313,10 +313,12 @@ vm_unwind(struct vm *vm, enum rung from)
 	rung_send(vm);
 }
 
-static void
+/* 0, or the errno for which it is not forgotten. */
+static int
 settle(struct vm *vm)
 {
 	struct ticket *t;
+	int code = 0;
 
 	TAILQ_FOREACH(t, &vm->waiters, of_list)
 		vm->forget |= t->h.type == CLIENTOP_REMOVE;
@@ -333,10 +335,13 @@ settle(struct vm *vm)
 		vm->pub.status = VM_STOPPED;
 	vm->phase = PH_IDLE;
 	vm_close(vm);
-	if (vm->forget)
-		state_remove(vm);
-	else if (state_save(vm, vm->dirty) < 0)
+	if (vm->forget && state_remove(vm) < 0) {
+		code = errno;
+		vm->forget = 0;
+	}
+	if (!vm->forget && state_save(vm, vm->dirty) < 0)
 		vm->dirty = 1;
+	return code;
 }
 
 static void
@@ -354,10 +359,16 @@ void
 vm_gone(struct vm *vm)
 {
 	int started = vm->pub.started_ms != 0; /* else nobody heard of it */
+	int code = settle(vm);
+	struct rep_cl why;
 
-	settle(vm);
 	start_gone(vm, NULL);
-	tickets_ok(&vm->waiters);
+	if (code == 0) {
+		tickets_ok(&vm->waiters);
+	} else {
+		fault_host(&why, STEP_CTLD_STATE, code, "state file");
+		tickets_fault(&vm->waiters, &why);
+	}
 	tell_watchers(vm);
 	if (!vm->forget)
 		return;
