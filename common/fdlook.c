@@ -177,7 +177,9 @@ fdlook_tame(int mountinfo, const int *fds, unsigned n)
 		if (k == WIRE_FDS_MAX || fdlook_ask(fds[i], &l[k++]) < 0)
 			return 0;
 	}
-	if (k > 0 && fdlook_mounts(mountinfo, l, k) < 0)
+	/* once more, if that fails: what is not known is never closed */
+	if (k > 0 && fdlook_mounts(mountinfo, l, k) < 0 &&
+	    fdlook_mounts(mountinfo, l, k) < 0)
 		return 0;
 	for (i = 0; i < k; i++)
 		if (!fdlook_ok(&l[i], &type) && !is_harmless(type))

@@ -212,6 +212,7 @@ static void
 load(struct front *f)
 {
 	struct timespec now;
+	uint64_t newest = 0;
 	struct slot *s;
 	uint32_t i;
 	int k;
@@ -230,6 +231,10 @@ load(struct front *f)
 		if (k <= 0)
 			s->rec.state = ST_FREE;
 		s->taken = s->rec.state != ST_FREE;
+		if (s->rec.generation > newest) {
+			newest = s->rec.generation;
+			f->last = i; /* the newest uid rests longest */
+		}
 		if (s->rec.generation >= f->generation)
 			f->generation = s->rec.generation + 1;
 	}

@@ -344,6 +344,8 @@ AS_ROOT(killed_and_started_again)
 	    NULL, 0));
 	ATF_REQUIRE_EQ(0, bench_reserve(b, BOB, UINT32_MAX, &more));
 	ATF_CHECK(more.generation > half.generation);
+	/* its uids may still be a dead process's that init has not reaped */
+	ATF_CHECK(more.slot != half.slot);
 	bench_kill(b);
 }
 
