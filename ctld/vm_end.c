@@ -259,7 +259,8 @@ on_rung(void *arg, const struct priv_reply *r)
 
 	if (r->code == 0 && r->op == PRIVOP_REAP)
 		note_oom(vm, r);
-	if (r->code == 0)
+	/* a KILL between two tries is no progress */
+	if (r->code == 0 && r->op != PRIVOP_KILL)
 		vm->tries = 0;
 	if (vm->rung == RUNG_RELEASE) {
 		if (r->code == 0 || r->step == STEP_SLOT) {

@@ -261,7 +261,7 @@ start_spawned(struct vm *vm)
 	start_yield(vm); /* how long its guest takes is its own concern */
 	vm->sup = sup_open(vm->ctld, &vm->h, vm->pub.owner, 0, &vm_sup_ops, vm);
 	if (vm->sup == NULL || vm_watch(vm, vm->pidfd) < 0) {
-		fault_host(&why, STEP_BOOT, ENOMEM, "supervisor");
+		fault_host(&why, STEP_CTLD, ENOMEM, "supervisor");
 		start_fail(vm, &why);
 		return;
 	}
@@ -370,7 +370,7 @@ on_reserve(void *arg, const struct priv_reply *r)
 	} else if ((st->listener = sup_listen(&vm->h)) < 0 ||
 	    (st->plan.spawn.channels > 0 &&
 	    (st->channel = channel_listen(vm)) < 0)) {
-		fault_host(&why, STEP_BOOT, errno, "supervisor's socket");
+		fault_host(&why, STEP_CTLD, errno, "supervisor's socket");
 		start_fail(vm, &why);
 	} else {
 		start_pipeline(vm);

@@ -116,6 +116,9 @@ class Judge:
         step = re.search(r"at step ([a-z-]+): (E[A-Z0-9]+)", err)
         if rc == 0 or (step and step[1] != "none"):
             return []
+        # the step boot, in words
+        if p.who in ("V", "vmsup") and "it did not boot: " in err:
+            return []
         return [f"{what}: exit {rc}, without step and errno: {err.strip()}"]
 
     def after_start(self, rc, err, p, lost):
