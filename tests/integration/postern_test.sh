@@ -141,15 +141,6 @@ start_files_body()
 	    --rootfs root --volume root:/data:ro
 	on 0 -o 'match:"owner":2,' -- start web --json --kernel kernel \
 	    --rootfs root --rootfs-ro
-	# contents go no further than the connection's process: 2 drives
-	set --
-	for i in 1 2 3 4 5 6; do
-		set -- "$@" --config-file "c$i=root" --secret-file "s$i=root"
-	done
-	on 0 -o 'match:"owner":9,' -- start web --json --kernel kernel \
-	    --rootfs root --volume root:/a --volume root:/b "$@"
-	on 1 -e 'match:more than 12' -- start web --kernel kernel "$@" \
-	    --config-file c7=root
 	on 0 -o 'match:"cpus":3,"memory_mib":2048,' -- start web --json \
 	    --kernel kernel --cpus 3 --memory 2G
 	on 0 -o 'match:"ports":\[\{"host":8080,"guest":80\},\{"host":53,"guest":53,"proto":"udp","address":"127.0.0.1"\}\]' \
@@ -178,12 +169,6 @@ start_files_body()
 	    -- start web --kernel kernel --memory 1
 	on 1 -e 'match:NAME: say 1 to 63' -- start ../x --kernel kernel
 	on 1 -e 'match:runner' -- start web --kernel kernel --runner-dir /x
-	on 1 -e 'match:config-file: nothere: No such file' \
-	    -- start web --kernel kernel --config-file a=nothere
-	on 2 -e 'match:--secret-file root: write NAME=FILE' \
-	    -- start web --kernel kernel --secret-file root
-	on 1 -e 'match:config_files\[0\].name: say 1 to 47' \
-	    -- start web --kernel kernel --config-file a/b=root
 	on 2 -e 'match:-p 80: write' -- start web --kernel kernel -p 80
 	on 2 -e 'match:--allow tcp: write' -- start web --allow tcp
 	on 2 -e 'match:no -p publishes' -- start web --kernel kernel \
@@ -194,6 +179,33 @@ start_files_body()
 		on 1 -e 'match:you may not write it.*--rootfs-ro' \
 		    -- start web --kernel kernel --rootfs root
 	fi
+}
+
+atf_test_case contents
+contents_head()
+{
+	atf_set descr "config and secret files: two drives, whatever they hold"
+}
+contents_body()
+{
+	setup
+	echo vmlinux >kernel
+	echo filesystem >root
+	# contents go no further than the connection's process: 2 drives
+	set --
+	for i in 1 2 3 4 5 6; do
+		set -- "$@" --config-file "c$i=root" --secret-file "s$i=root"
+	done
+	on 0 -o 'match:"owner":9,' -- start web --json --kernel kernel \
+	    --rootfs root --volume root:/a --volume root:/b "$@"
+	on 1 -e 'match:more than 12' -- start web --kernel kernel "$@" \
+	    --config-file c7=root
+	on 1 -e 'match:config-file: nothere: No such file' \
+	    -- start web --kernel kernel --config-file a=nothere
+	on 2 -e 'match:--secret-file root: write NAME=FILE' \
+	    -- start web --kernel kernel --secret-file root
+	on 1 -e 'match:config_files\[0\].name: say 1 to 47' \
+	    -- start web --kernel kernel --config-file a/b=root
 }
 
 atf_test_case spec_file
@@ -300,6 +312,7 @@ atf_init_test_cases()
 	atf_add_test_case shapes
 	atf_add_test_case logs
 	atf_add_test_case start_files
+	atf_add_test_case contents
 	atf_add_test_case spec_file
 	atf_add_test_case by_name
 	atf_add_test_case watching
