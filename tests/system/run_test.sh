@@ -43,7 +43,7 @@ input_body()
 	run_job run_leave --rm --boot-args echo
 	good me status job
 	grep -qx Running out.txt || atf_fail "left: $(cat out.txt)"
-	wait_for 50 "what was typed before ^]" said job 'serial: bye'
+	wait_for 200 "what was typed before ^]" said job 'serial: bye'
 	good me rm -f job
 	# a pipe is the guest's only when that is said
 	printf 'typed\ndo poweroff\n' | me run job --rm -i --kernel "$GUEST" \
