@@ -118,8 +118,10 @@ audit_body()
 	    = 1 ] || atf_fail "not tried: $(cat out.txt)"
 	for times in 0 2 1; do
 		VIA=$I/via.$times
-		in_ns "$PY" "$(atf_config_get top_srcdir)/tests/system/deaf.py" "$VIA" "$SOCK" \
-		    $times 2> /dev/null &
+		# no function: the process itself is to be killed
+		nsenter -t "$NS" -n "$PY" \
+		    "$(atf_config_get top_srcdir)/tests/system/deaf.py" \
+		    "$VIA" "$SOCK" $times 2> /dev/null &
 		echo $! >> "$I/deaf"
 		wait_for 50 "the stand-in" test -S "$VIA"
 		if [ $times = 1 ]; then
